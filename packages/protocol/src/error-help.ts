@@ -1,0 +1,312 @@
+import type { ErrorCode } from './errors.ts';
+import { exitCodes } from './errors.ts';
+
+export interface ErrorHelp {
+  /** Stable and never reused: what `mmm help E0101` takes. */
+  readonly number: `E${number}`;
+  readonly exitCode: number;
+  readonly title: string;
+  readonly why: string;
+  readonly fix: string;
+}
+
+export const errorHelp: { readonly [C in ErrorCode]: ErrorHelp } = {
+  MANIFEST_INVALID: {
+    number: 'E0101',
+    exitCode: exitCodes.failed,
+    title: 'A plugin manifest is not valid',
+    why: 'The manifest has a syntax error, an unknown key, or a value that its schema does not take.',
+    fix:
+      'Open the named file at the named line and column and correct it; every problem of the file is listed at ' +
+      'once.',
+  },
+  MANIFEST_UNREADABLE: {
+    number: 'E0102',
+    exitCode: exitCodes.notFound,
+    title: 'A plugin folder has no readable manifest',
+    why: 'There is no plugin.toml or plugin.yaml in the folder, there are both, or the file cannot be read.',
+    fix: 'Keep exactly one of plugin.toml and plugin.yaml in the folder and make it readable.',
+  },
+  PLUGIN_NOT_FOUND: {
+    number: 'E0110',
+    exitCode: exitCodes.notFound,
+    title: 'No plugin of this name is known',
+    why: 'Nothing on the search path has this name, or the plugin there was refused when it was read.',
+    fix: 'Run `mmm plugin list`: it shows every plugin found and every folder that was refused, with the reason.',
+  },
+  PLUGIN_INCOMPATIBLE: {
+    number: 'E0111',
+    exitCode: exitCodes.notFound,
+    title: 'The plugin does not fit this mmm',
+    why: 'The manifest asks for a version of mmm, of the protocol, or for a platform that this host is not.',
+    fix: 'Install a version of the plugin made for this host, or update mmm.',
+  },
+  CAPABILITY_NOT_FOUND: {
+    number: 'E0112',
+    exitCode: exitCodes.notFound,
+    title: 'The plugin has no such capability',
+    why: 'The name is neither a capability of the manifest nor one of its aliases, or the plugin left it out at start.',
+    fix: 'Run `mmm plugin info <plugin>` for the list of what it can do.',
+  },
+  PLUGIN_DISABLED: {
+    number: 'E0113',
+    exitCode: exitCodes.failed,
+    title: 'The plugin is disabled',
+    why: 'It was switched off with `mmm plugin disable`.',
+    fix: 'Run `mmm plugin enable <plugin>`.',
+  },
+  PLUGIN_NAME_TAKEN: {
+    number: 'E0114',
+    exitCode: exitCodes.failed,
+    title: 'Two plugins have the same name',
+    why: 'A plugin of this name is already registered, or two folders of the same rank on the search path claim it.',
+    fix: 'Remove or rename one of the two folders.',
+  },
+  BUNDLE_INVALID: {
+    number: 'E0201',
+    exitCode: exitCodes.trust,
+    title: 'The plugin folder is not a valid bundle',
+    why:
+      'The folder or its index breaks a rule of bundles: a link, a device, a bad path, a size over the limit, or ' +
+      'an index that does not match the manifest.',
+    fix:
+      'If the plugin is yours, remove the named file or mend the index with `mmm plugin sign`. If not, get it ' +
+      'again from its publisher.',
+  },
+  BUNDLE_CHANGED: {
+    number: 'E0202',
+    exitCode: exitCodes.trust,
+    title: 'A file of the plugin is not what was signed',
+    why: 'A file was changed, added or removed after signing, or the installed copy in the store was touched.',
+    fix:
+      'Do not run it. Get the plugin again from its publisher and install it anew; if it is your own, sign it ' +
+      'again.',
+  },
+  SIGNATURE_MISSING: {
+    number: 'E0203',
+    exitCode: exitCodes.trust,
+    title: 'The plugin is not signed',
+    why: 'There is no .mmm/signatures.json in its folder.',
+    fix:
+      'Sign your own plugin with `mmm plugin sign DIR`. To run one that is unsigned anyway, name it: `mmm plugin ' +
+      'install DIR --allow-unsigned NAME`; this is recorded.',
+  },
+  SIGNATURE_UNTRUSTED: {
+    number: 'E0204',
+    exitCode: exitCodes.trust,
+    title: 'The plugin is signed, but by nobody you trust',
+    why: 'None of the keys that signed it is in your trust store for this name.',
+    fix:
+      'Check the fingerprint with the publisher and run `mmm key trust <public key> --name <name> --scope ' +
+      '<plugin>`.',
+  },
+  SIGNATURE_REJECTED: {
+    number: 'E0205',
+    exitCode: exitCodes.trust,
+    title: 'A signature does not verify',
+    why: 'The signature is malformed, made with a weak key, or was made over other bytes.',
+    fix: 'Do not run it. Get the plugin again from its publisher.',
+  },
+  KEY_INVALID: {
+    number: 'E0206',
+    exitCode: exitCodes.trust,
+    title: 'A key cannot be used',
+    why: 'It has the wrong length, is not a canonical ed25519 key, or is one of the weak ones.',
+    fix: 'Make a new key with `mmm key new`, or ask the publisher for a correct one.',
+  },
+  KEY_NOT_FOUND: {
+    number: 'E0207',
+    exitCode: exitCodes.notFound,
+    title: 'No key of this name',
+    why: 'Neither your own keys nor the trust store has it.',
+    fix: 'Run `mmm key list`; make one with `mmm key new --name NAME`.',
+  },
+  KEY_EXISTS: {
+    number: 'E0208',
+    exitCode: exitCodes.failed,
+    title: 'A key of this name exists already',
+    why: 'Keys are never overwritten: what they signed would stop verifying.',
+    fix: 'Choose another name with `--name`.',
+  },
+  KEY_REVOKED: {
+    number: 'E0209',
+    exitCode: exitCodes.trust,
+    title: 'The key that signed the plugin was revoked',
+    why: 'The trust store marks this key as revoked.',
+    fix: "Install a version signed with the publisher's new key.",
+  },
+  CONSENT_REQUIRED: {
+    number: 'E0301',
+    exitCode: exitCodes.consent,
+    title: 'The plugin asks for permissions nobody has decided on',
+    why: 'Its manifest requires permissions that are neither granted nor granted automatically by policy.',
+    fix:
+      'Read them with `mmm plugin permissions <plugin>` or `mmm plugin info`, then `mmm plugin grant <plugin> ' +
+      '<permission>…`, or install with `--grant-requested`.',
+  },
+  PERMISSION_DENIED: {
+    number: 'E0302',
+    exitCode: exitCodes.consent,
+    title: 'The plugin was not granted this',
+    why: 'It asked the host for something outside its grants. The refusal is in the audit log.',
+    fix: 'If you want it to, run `mmm plugin grant <plugin> <permission>`.',
+  },
+  GRANT_INVALID: {
+    number: 'E0303',
+    exitCode: exitCodes.usage,
+    title: 'This cannot be granted',
+    why: 'The permission is misspelt, is not one the manifest asks for, or is of a kind that is never granted.',
+    fix: 'Spell it as `mmm plugin info` shows it, for example `filesystem=read:/path` or `environment=NAME`.',
+  },
+  GRANT_UNUSABLE: {
+    number: 'E0304',
+    exitCode: exitCodes.consent,
+    title: "A granted folder cannot be used by the plugin's user",
+    why: 'The plugin runs as its own user, and that user may not read or write the folder.',
+    fix: 'Run the command the error names, or grant another folder.',
+  },
+  SANDBOX_UNAVAILABLE: {
+    number: 'E0401',
+    exitCode: exitCodes.failed,
+    title: 'The plugin cannot be confined on this machine',
+    why: 'The operating system offers no sandbox that mmm can use, and plugins are not started without one.',
+    fix: 'Run `mmm doctor`: it says what is missing and the command that installs it.',
+  },
+  PROGRAM_NOT_FOUND: {
+    number: 'E0501',
+    exitCode: exitCodes.notFound,
+    title: "The plugin's program or interpreter is missing",
+    why:
+      'The first word of `command`, or the interpreter its first line names, is neither in the bundle nor in ' +
+      '/usr/local/bin, /usr/bin or /bin.',
+    fix: 'Install the program, or correct `command` in the manifest.',
+  },
+  LAUNCH_FAILED: {
+    number: 'E0502',
+    exitCode: exitCodes.crashed,
+    title: 'The plugin did not start',
+    why: 'The process could not be started or ended before it answered.',
+    fix: 'Read the lines it printed, shown with the error and by `mmm plugin logs <plugin>`.',
+  },
+  HANDSHAKE_REFUSED: {
+    number: 'E0503',
+    exitCode: exitCodes.crashed,
+    title: 'The plugin and the host could not agree',
+    why:
+      'It answered initialize with an error, another name or version, a capability its manifest does not have, or ' +
+      'a protocol version the host does not speak.',
+    fix: "Correct the plugin's answer to initialize; `{}` is always valid.",
+  },
+  START_TIMEOUT: {
+    number: 'E0504',
+    exitCode: exitCodes.crashed,
+    title: 'The plugin did not answer initialize in time',
+    why: 'It is slow, waits for something, or does not read its standard input.',
+    fix: 'Raise `[limits] start_timeout_s` in the manifest, or make it answer before it does slow work.',
+  },
+  INPUT_INVALID: {
+    number: 'E0601',
+    exitCode: exitCodes.usage,
+    title: "The input does not match the capability's schema",
+    why: 'The plugin was not called: the input was checked before.',
+    fix: 'Correct the named fields; `mmm plugin info <plugin>` shows the schema.',
+  },
+  RESULT_INVALID: {
+    number: 'E0602',
+    exitCode: exitCodes.failed,
+    title: "The plugin's answer does not match its schema",
+    why: 'The plugin answered with another shape than the protocol or its own manifest promises.',
+    fix: 'This is a bug of the plugin; report it to its author with the named fields.',
+  },
+  CALL_TIMEOUT: {
+    number: 'E0603',
+    exitCode: exitCodes.crashed,
+    title: 'The plugin did not answer in time',
+    why: 'The deadline of the call passed. The plugin was asked to stop working on it.',
+    fix: 'Call again with a longer `--timeout`, or set `timeout_s` on the capability.',
+  },
+  CALL_CANCELLED: {
+    number: 'E0604',
+    exitCode: exitCodes.cancelled,
+    title: 'The call was cancelled',
+    why: 'You or the program that made the call ended it.',
+    fix: 'Nothing needs mending.',
+  },
+  CALL_REJECTED: {
+    number: 'E0605',
+    exitCode: exitCodes.failed,
+    title: 'The plugin answered with an error',
+    why: 'The plugin ran and refused or failed; its own words are in the message.',
+    fix: 'Do what the message says; `mmm plugin logs <plugin>` may say more.',
+  },
+  MESSAGE_TOO_LARGE: {
+    number: 'E0606',
+    exitCode: exitCodes.failed,
+    title: 'A message is over the size limit',
+    why: 'The request or the answer is larger than messages may be.',
+    fix: 'Send less, stream it in chunks, or raise `[limits] message_mb` in the manifest (at most 64).',
+  },
+  BUSY: {
+    number: 'E0607',
+    exitCode: exitCodes.failed,
+    title: 'The plugin has too many calls waiting',
+    why: 'Its queue is full.',
+    fix: 'Try again later, or make fewer calls at a time.',
+  },
+  PLUGIN_EXITED: {
+    number: 'E0608',
+    exitCode: exitCodes.crashed,
+    title: 'The plugin ended during the call',
+    why: 'The process exited or was killed before it answered. The host starts it again for the next call.',
+    fix: 'Read the lines it printed, shown with the error and by `mmm plugin logs <plugin>`.',
+  },
+  PLUGIN_UNAVAILABLE: {
+    number: 'E0609',
+    exitCode: exitCodes.crashed,
+    title: 'The plugin is not available now',
+    why: 'It crashed too often or failed to start and is being kept off for a while.',
+    fix: 'Read the cause, mend it, and run `mmm plugin reset <plugin>` or wait for the next try.',
+  },
+  HOME_INVALID: {
+    number: 'E0701',
+    exitCode: exitCodes.failed,
+    title: 'The mmm home folder cannot be used',
+    why: 'It belongs to another user, others may write it, or it is not a folder.',
+    fix: 'Give it to your user with mode 0700, or choose another with --home or MMM_HOME.',
+  },
+  STATE_UNREADABLE: {
+    number: 'E0702',
+    exitCode: exitCodes.failed,
+    title: 'Stored state cannot be read',
+    why: 'A file in the home folder is damaged or was written by a newer mmm.',
+    fix: 'Update mmm, or move the named file away; nothing is deleted by itself.',
+  },
+  CONFIG_INVALID: {
+    number: 'E0703',
+    exitCode: exitCodes.usage,
+    title: 'The configuration is not valid',
+    why: 'A key is unknown or has a value its schema does not take.',
+    fix: 'Correct the named fields.',
+  },
+  HOST_CLOSED: {
+    number: 'E0704',
+    exitCode: exitCodes.failed,
+    title: 'The host is closed',
+    why: 'The program called the host after close().',
+    fix: 'Create a new host.',
+  },
+  USAGE: {
+    number: 'E0901',
+    exitCode: exitCodes.usage,
+    title: 'The command was not understood',
+    why: 'An argument or option is missing, unknown or has a wrong form.',
+    fix: 'Run the command with --help.',
+  },
+  INTERNAL: {
+    number: 'E0999',
+    exitCode: exitCodes.failed,
+    title: 'mmm itself failed',
+    why: 'This is a bug of mmm.',
+    fix: 'Report it with the text of the error.',
+  },
+};

@@ -1,0 +1,105 @@
+import type { Permission } from './permission.ts';
+
+/** Why a session ended. `stderrTail` holds the last lines the plugin printed, newest last, bounded by the host. */
+export type ExitReason =
+  | { readonly kind: 'requested' }
+  | { readonly kind: 'clean'; readonly stderrTail: string }
+  | { readonly kind: 'exit'; readonly code: number; readonly stderrTail: string }
+  | { readonly kind: 'signal'; readonly signal: string; readonly stderrTail: string }
+  | { readonly kind: 'protocol'; readonly detail: string; readonly stderrTail: string }
+  | { readonly kind: 'unresponsive'; readonly detail: string; readonly stderrTail: string }
+  | { readonly kind: 'sandbox'; readonly detail: string; readonly stderrTail: string };
+
+/**
+ * What each local error carries, for programs to branch on. Local errors have string codes and never cross the wire
+ * to a plugin. One table for the library, the CLI and the daemon.
+ */
+export interface ErrorData {
+  MANIFEST_INVALID: { file: string; line: number; column: number; issues: readonly ManifestIssue[] };
+  MANIFEST_UNREADABLE: { file: string; reason: string };
+  PLUGIN_NOT_FOUND: { plugin: string; known: readonly string[] };
+  PLUGIN_INCOMPATIBLE: { plugin: string; needs: string; has: string };
+  PLUGIN_NAME_TAKEN: { plugin: string; directories: readonly string[] };
+  CAPABILITY_NOT_FOUND: { plugin: string; capability: string; known: readonly string[] };
+  PLUGIN_DISABLED: { plugin: string };
+  BUNDLE_INVALID: { directory: string; file: string; reason: string };
+  BUNDLE_CHANGED: {
+    directory: string;
+    file: string;
+    reason: 'missing' | 'unlisted' | 'changed' | 'mode' | 'not_a_file';
+  };
+  SIGNATURE_MISSING: { plugin: string; directory: string };
+  SIGNATURE_UNTRUSTED: { plugin: string; keyids: readonly string[] };
+  SIGNATURE_REJECTED: { plugin: string; keyid: string; reason: string };
+  KEY_INVALID: { key: string; reason: string };
+  KEY_NOT_FOUND: { key: string; known: readonly string[] };
+  KEY_EXISTS: { key: string; file: string };
+  KEY_REVOKED: { keyid: string; plugin: string };
+  CONSENT_REQUIRED: { plugin: string; permissions: readonly Permission[] };
+  PERMISSION_DENIED: { plugin: string; permission: string };
+  GRANT_INVALID: { plugin: string; grant: string; reason: string };
+  GRANT_UNUSABLE: { plugin: string; path: string; uid: number; fix: string };
+  SANDBOX_UNAVAILABLE: { plugin: string; wanted: string; reason: string };
+  PROGRAM_NOT_FOUND: { plugin: string; program: string; searched: readonly string[] };
+  LAUNCH_FAILED: { plugin: string; stage: 'sandbox' | 'spawn' | 'handshake'; reason: string; stderrTail: string };
+  HANDSHAKE_REFUSED: { plugin: string; reason: string; stderrTail: string };
+  START_TIMEOUT: { plugin: string; timeoutMs: number; stderrTail: string };
+  INPUT_INVALID: { plugin: string; capability: string; issues: readonly FieldIssue[] };
+  RESULT_INVALID: { plugin: string; method: string; issues: readonly FieldIssue[] };
+  CALL_TIMEOUT: { plugin: string; method: string; timeoutMs: number };
+  CALL_CANCELLED: { plugin: string; method: string };
+  CALL_REJECTED: { plugin: string; method: string; rpcCode: number; rpcData: unknown };
+  MESSAGE_TOO_LARGE: { plugin: string; method: string; bytesMax: number };
+  BUSY: { plugin: string; queued: number; queuedMax: number };
+  PLUGIN_EXITED: { plugin: string; reason: ExitReason };
+  PLUGIN_UNAVAILABLE: { plugin: string; state: string; untilMs: number | null; cause: string };
+  HOME_INVALID: { path: string; reason: string };
+  STATE_UNREADABLE: { file: string; reason: string };
+  CONFIG_INVALID: { file: string; issues: readonly FieldIssue[] };
+  HOST_CLOSED: Record<string, never>;
+  USAGE: { argument: string };
+  INTERNAL: { detail: string };
+}
+export type ErrorCode = keyof ErrorData;
+
+export interface FieldIssue {
+  readonly path: string;
+  readonly message: string;
+}
+export interface ManifestIssue {
+  readonly line: number;
+  readonly column: number;
+  readonly path: string;
+  readonly message: string;
+}
+
+/** What an embedder, the CLI and the page see: a code to branch on, typed data, and a sentence that says what to do. */
+export class MmmError<C extends ErrorCode = ErrorCode> extends Error {
+  override readonly name = 'MmmError';
+  readonly code: C;
+  readonly data: ErrorData[C];
+
+  constructor(code: C, message: string, data: ErrorData[C], options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.data = data;
+  }
+
+  static is<C extends ErrorCode>(error: unknown, code: C): error is MmmError<C> {
+    return error instanceof MmmError && error.code === code;
+  }
+}
+
+/** Exit codes of the `mmm` command; names and numbers are a contract. */
+export const exitCodes = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  consent: 3,
+  trust: 4,
+  notFound: 5,
+  network: 6,
+  findings: 7,
+  crashed: 8,
+  cancelled: 130,
+} as const;
