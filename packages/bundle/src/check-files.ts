@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto';
+import { changedBundle } from './bundle-errors.ts';
+import { readPieces } from './folder.ts';
+import type { BundleFile, BundleIndex } from './index-file.ts';
+import type { FoundFile } from './walk-folder.ts';
+import { walkFolder } from './walk-folder.ts';
+
+export interface FileCheck {
+  /** Sees each piece of each file before its hash is known: what it made of them counts only if the check succeeds. */
+  copy?(file: BundleFile): Promise<Copy>;
+  /** Whether every mode must be exactly the listed one and folders 0555, as in the store. */
+  readonly exactModes?: boolean;
+}
+
+export interface Copy {
+  write(piece: Uint8Array): Promise<void>;
+  /** `good`: whether the pieces were what the index says. */
+  end(good: boolean): Promise<void>;
+}
+
+/**
+ * Compares every file of a folder with an index: nothing unlisted, nothing missing, and size, executable bit and
+ * sha256 as listed. Throws BUNDLE_CHANGED with the first difference, BUNDLE_INVALID for what cannot be read.
+ */
+export async function checkFiles(directory: string, index: BundleIndex, check: FileCheck = {}): Promise<void> {
+  const missing = new Map(index.files.map((file) => [file.path, file]));
+  const folders = check.exactModes === true ? foldersOf(index) : undefined;
+  await walkFolder({
+    directory,
+    refuse: (file, kind) => changedBundle(directory, file, kind === 'bad_path' ? 'unlisted' : 'not_a_file'),
+    async visitFile(found) {
+      const listed = missing.get(found.path);
+      if (listed === undefined) throw changedBundle(directory, found.path, 'unlisted');
+      missing.delete(found.path);
+      await checkFile(directory, found, listed, check);
+    },
+    visitFolder(path, mode) {
+      if (folders === undefined) return;
+      if (!folders.has(path)) throw changedBundle(directory, path, 'unlisted');
+      if (mode !== 0o555) throw changedBundle(directory, path === '' ? '.' : path, 'mode');
+    },
+  });
+  const [first] = missing.keys();
+  if (first !== undefined) throw changedBundle(directory, first, 'missing');
+}
+
+/** The folders in which the files of an index lie; the bundle itself is the empty path. */
+export function foldersOf(index: BundleIndex): ReadonlySet<string> {
+  const folders = new Set(['']);
+  for (const { path } of index.files) {
+    for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1)) folders.add(path.slice(0, at));
+  }
+  return folders;
+}
+
+async function checkFile(directory: string, found: FoundFile, listed: BundleFile, check: FileCheck): Promise<void> {
+  if (found.size !== listed.size) throw changedBundle(directory, found.path, 'changed');
+  const mode = check.exactModes === true ? found.mode : (found.mode & 0o111) === 0 ? 0o444 : 0o555;
+  if (mode !== Number.parseInt(listed.mode, 8)) throw changedBundle(directory, found.path, 'mode');
+  const copy = await check.copy?.(listed);
+  let good = false;
+  try {
+    const hash = createHash('sha256');
+    const whole = await readPieces(found.descriptor, found.size, async (piece) => {
+      hash.update(piece);
+      await copy?.write(piece);
+    });
+    good = whole && hash.digest('hex') === listed.sha256;
+  } finally {
+    await copy?.end(good);
+  }
+  if (!good) throw changedBundle(directory, found.path, 'changed');
+}
