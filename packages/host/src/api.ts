@@ -1,0 +1,192 @@
+import type { KeyRing, TrustStore } from '@mmm/bundle';
+import type { CallContext, CapabilityRef, ExitReason, Manifest, Permission, ProgressValue } from '@mmm/protocol';
+import type { Clock } from '@mmm/rpc';
+import type { AuditLog } from './audit/audit-log.ts';
+import type { Discovery, SearchEntry } from './discover/scan.ts';
+import type { PluginOrigin, PluginSpec } from './discover/spec.ts';
+import type { LogLine } from './log/plugin-log.ts';
+import type { PermissionPolicyInput } from './permit/policy.ts';
+import type { PermissionPrompter } from './permit/prompt.ts';
+import type { RiskLevel } from './permit/risk.ts';
+import type { RegisteredPlugin } from './registered.ts';
+import type { EnforcementReport } from './sandbox/launch-command.ts';
+import type { SandboxProbe } from './sandbox/probe.ts';
+import type { PluginStatistics } from './store/store.ts';
+import type { PluginState } from './supervise/state.ts';
+
+export interface HostOptions {
+  /** Absolute path of the home folder; made with mode 0700 if it is missing. */
+  readonly home: string;
+  /** The project whose `.mmm/plugins` is searched and that `${project}` in a permission means. Default: none. */
+  readonly project?: string;
+  /** Replaces the search path. Default: installed, project, user (XDG), system. */
+  readonly searchPath?: readonly SearchEntry[];
+  /** Plugins that may run at sandbox level `none`, each by its name. Every such launch is audited. Default: none. */
+  readonly sandboxNoneFor?: readonly string[];
+  /** Asked when a launch needs a permission nobody has decided on. Default: such a launch fails. */
+  readonly prompter?: PermissionPrompter;
+  readonly policy?: PermissionPolicyInput;
+  /** Where granted environment variables take their values from. Default: empty. Nothing else of it is passed on. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Who calls, as plugins see it. Default: `{kind: 'host', id: 'host'}`. */
+  readonly caller?: CallContext['caller'];
+  /** BCP 47. Default: `en`. */
+  readonly locale?: string;
+  readonly clock?: Clock;
+  /** 0 ≤ x < 1, for backoff jitter. */
+  readonly random?: () => number;
+}
+
+export interface TrustSummary {
+  readonly kind: 'signed' | 'unsigned' | 'registered' | 'unverified';
+  readonly keyid?: string;
+  readonly keyName?: string;
+}
+
+export interface PluginSummary {
+  readonly id: string;
+  readonly version: string;
+  readonly description: string;
+  readonly origin: PluginOrigin;
+  readonly directory: string;
+  readonly enabled: boolean;
+  readonly state: PluginState['kind'];
+  readonly trust: TrustSummary;
+  readonly bundleSha256: string | null;
+}
+
+/** One permission of a manifest with what was decided about it. */
+export interface PermissionSummary {
+  readonly permission: Permission;
+  /** What `--grant` takes: `filesystem=read:/p`. */
+  readonly key: string;
+  readonly risk: RiskLevel;
+  readonly sentence: string;
+  readonly reason: string | null;
+  readonly status: 'granted' | 'automatic' | 'missing' | 'optional' | 'refused';
+}
+
+export interface PluginInfo extends PluginSummary {
+  readonly manifest: Manifest;
+  readonly permissions: readonly PermissionSummary[];
+  /** What is really enforced: of the running session, else what this machine offers. */
+  readonly enforcement: EnforcementReport;
+  readonly statistics: PluginStatistics;
+}
+
+export interface VerifyReport {
+  readonly id: string;
+  readonly version: string;
+  readonly bundleSha256: string;
+  readonly trust: TrustSummary;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+export interface InstallOptions {
+  /** Grants everything the manifest asks for except critical permissions, which must be named in `grant`. */
+  readonly grantRequested?: boolean;
+  /** Permissions to grant, spelt as keys. Each must be one the manifest asks for. */
+  readonly grant?: readonly string[];
+  /** The name of the plugin that may be installed without a signature. Must be this plugin's; audited. */
+  readonly allowUnsigned?: string;
+}
+
+export interface InstallReport {
+  readonly id: string;
+  readonly version: string;
+  readonly bundleSha256: string;
+  readonly trust: TrustSummary;
+  readonly granted: readonly string[];
+  /** Required permissions still without a decision: the plugin will not start until they are granted. */
+  readonly missing: readonly string[];
+  /** The version that was installed before, or null. */
+  readonly replaced: string | null;
+}
+
+export interface GrantReport {
+  readonly granted: readonly string[];
+  readonly missing: readonly string[];
+}
+
+export interface DoctorCheck {
+  readonly name: string;
+  readonly status: 'ok' | 'warning' | 'problem';
+  readonly message: string;
+  /** The command or step that mends it. */
+  readonly fix?: string;
+}
+
+export interface DoctorReport {
+  readonly ok: boolean;
+  readonly checks: readonly DoctorCheck[];
+  readonly sandbox: SandboxProbe;
+}
+
+export interface ExecuteOptions {
+  /** The caller's own deadline, waiting in queues included. Default: the capability's, else 30 s idle and 10 min in all. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (value: ProgressValue) => void;
+  /** Fail at once with PLUGIN_UNAVAILABLE while the plugin waits to be restarted, instead of waiting with it. */
+  readonly failFast?: boolean;
+  readonly context?: Partial<Pick<CallContext, 'trigger' | 'velocity' | 'current_mode' | 'traceparent' | 'caller'>>;
+}
+
+export interface ExecuteResult {
+  readonly output: unknown;
+  readonly durationMs: number;
+}
+
+/** What a caller holds. Survives restarts of the process; `state` is a snapshot, `changes` the only stream. */
+export interface Plugin {
+  readonly id: string;
+  readonly spec: PluginSpec;
+  readonly state: PluginState;
+  /** The pid of the sandbox's first process as the host sees it, or null while none runs. */
+  readonly pid: number | null;
+  /** Starts it if it is not running; resolves when it answered initialize. Rejects with why it could not. */
+  start(): Promise<void>;
+  stop(reason?: string): Promise<void>;
+  /** Forgets crashes and quarantine. */
+  reset(): void;
+  /** Runs one capability, by name, alias or `kind:name`; starts the plugin if needed. Always settles. */
+  execute(capability: string | CapabilityRef, input: unknown, options?: ExecuteOptions): Promise<ExecuteResult>;
+  complete(
+    capability: string | CapabilityRef,
+    partial: string,
+  ): Promise<readonly { value: string; description?: string }[]>;
+  /** True when the running plugin answered anything within the ping deadline; false when it is not running. */
+  ping(): Promise<boolean>;
+  changes(signal: AbortSignal): AsyncIterable<PluginState>;
+  /** The reason of the last end of a session of this host, if there was one. */
+  readonly lastExit: ExitReason | null;
+}
+
+export interface Host {
+  readonly home: string;
+  readonly trust: TrustStore;
+  readonly keys: KeyRing;
+  readonly audit: AuditLog;
+  /** Scans the search path again. Executes nothing. */
+  discover(): Promise<Discovery>;
+  list(): Promise<readonly PluginSummary[]>;
+  info(id: string): Promise<PluginInfo>;
+  /** The handle of one plugin. Throws PLUGIN_NOT_FOUND, or the manifest's own error when its folder is broken. */
+  plugin(id: string): Promise<Plugin>;
+  /** Checks every byte of an installed plugin or of a folder against signatures and trust. Throws what is wrong. */
+  verify(pathOrId: string): Promise<VerifyReport>;
+  install(path: string, options?: InstallOptions): Promise<InstallReport>;
+  remove(id: string, options?: { readonly keepData?: boolean }): Promise<void>;
+  enable(id: string): Promise<void>;
+  disable(id: string): Promise<void>;
+  grant(id: string, keys: readonly string[]): Promise<GrantReport>;
+  revoke(id: string, keys: readonly string[]): Promise<GrantReport>;
+  register(plugin: RegisteredPlugin): Promise<Plugin>;
+  unregister(id: string): Promise<void>;
+  logs(id: string, options?: { readonly lines?: number }): Promise<readonly LogLine[]>;
+  statistics(id: string): PluginStatistics;
+  doctor(): Promise<DoctorReport>;
+  /** Stops every plugin, in parallel and bounded, and closes the stores. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,309 @@
+import {
+  type CapabilityRef,
+  type CapabilitySection,
+  type ExitReason,
+  MmmError,
+  type ProgressValue,
+  pluginMethods,
+  RpcError,
+  wireLimits,
+} from '@mmm/protocol';
+import type { CallOptions, Clock } from '@mmm/rpc';
+import type { Session } from '../handshake/session.ts';
+import { hostLimits } from '../limits.ts';
+import type { SessionWait } from '../supervise/waiters.ts';
+import { type CallContextFields, callContextOf } from './call-context.ts';
+import { callError, cancelledError, type FailedCall, timeoutError } from './call-error.ts';
+import { CallerDeadline } from './deadline.ts';
+import type { CallQueue } from './queue.ts';
+import type { SchemaSubject, SchemaValidator } from './schema.ts';
+
+export interface InvokeOptions {
+  /**
+   * The caller's own deadline in milliseconds, time in queues and for starting included. Default: none; then the
+   * capability's `timeout_s` or 30 s of silence decide, and 10 minutes (or `timeout_s`, if longer) in all.
+   */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (value: ProgressValue) => void;
+  /** Fails with PLUGIN_UNAVAILABLE instead of waiting for the restart of a crashed plugin. */
+  readonly failFast?: boolean;
+}
+
+export interface InvokeRequest {
+  readonly plugin: string;
+  readonly capability: CapabilitySection;
+  readonly input: unknown;
+  readonly context: CallContextFields;
+  readonly options?: InvokeOptions;
+}
+
+export interface InvokeServices {
+  session(wait: SessionWait): Promise<Session>;
+  readonly queue: CallQueue;
+  readonly schemas: SchemaValidator;
+  /** Identity of the plugin's files: what was compiled for this key is not read again. */
+  readonly bundleKey: string;
+  /** The text of a file of the bundle. */
+  readFile(path: string): string | Promise<string>;
+  readonly metrics: {
+    called(plugin: string, call: { readonly ok: boolean; readonly durationMs: number; readonly atMs: number }): void;
+  };
+  readonly clock: Clock;
+}
+
+export interface InvokeResult {
+  readonly output: unknown;
+  /** From the call of `invoke` to its answer, everything included. */
+  readonly durationMs: number;
+}
+
+/**
+ * Runs one capability: checks the input, waits for a turn, for a session, and for the checked answer. Always settles,
+ * and rejects with an MmmError. An input that does not match is refused before the plugin is started; every other call
+ * is counted exactly once. A call of a capability declared idempotent is made once more when the plugin ended under it,
+ * unless parts of its answer were passed on already.
+ */
+export async function invoke(request: InvokeRequest, services: InvokeServices): Promise<InvokeResult> {
+  const { clock, metrics, schemas } = services;
+  const { plugin, capability, options = {} } = request;
+  const deadline = new CallerDeadline(clock, ownDeadlineMs(capability, options), options.signal);
+  try {
+    const subject: SchemaSubject = {
+      plugin,
+      capability,
+      bundle: { key: services.bundleKey, readFile: (path) => services.readFile(path) },
+    };
+    const input = await schemas.input(subject, request.input);
+    const call = new Call(request, services, deadline, subject, input);
+    let ok = false;
+    try {
+      const output = await call.run();
+      ok = true;
+      return { output, durationMs: deadline.elapsedMs };
+    } finally {
+      metrics.called(plugin, { ok, durationMs: deadline.elapsedMs, atMs: clock.now() });
+    }
+  } finally {
+    deadline.end();
+  }
+}
+
+export interface CompleteRequest {
+  readonly plugin: string;
+  readonly capability: CapabilityRef;
+  readonly partial: string;
+  readonly cursor?: number;
+}
+
+export interface CompletionItem {
+  readonly value: string;
+  readonly description?: string;
+}
+
+/**
+ * Completions for what was typed so far. A plugin that has no `complete` has no items; that is no error. Rejects with
+ * an MmmError after `hostLimits.completeTimeoutMs`, a start not included.
+ */
+export async function complete(
+  request: CompleteRequest,
+  services: { session(wait: SessionWait): Promise<Session>; readonly clock: Clock },
+): Promise<CompletionItem[]> {
+  const {
+    plugin,
+    capability: { kind, name },
+    partial,
+    cursor,
+  } = request;
+  const session = await services.session({ failFast: true });
+  const timeoutMs = hostLimits.completeTimeoutMs;
+  try {
+    const params = { capability: { kind, name }, partial, ...(cursor === undefined ? {} : { cursor }) };
+    const { items } = await session.connection.call(pluginMethods.complete, params, { timeoutMs });
+    return items.map(({ value, description }) => (description === undefined ? { value } : { value, description }));
+  } catch (error) {
+    if (error instanceof RpcError && error.is('MethodNotFound')) return [];
+    throw await callError(error, {
+      plugin,
+      capability: name,
+      method: pluginMethods.complete.name,
+      timeoutMs,
+      queued: 0,
+      queuedMax: 0,
+      bytesMax: bytesMaxOf(session),
+      exitReason: () => exitReasonOf(session, services.clock),
+    });
+  }
+}
+
+/** One call from its checked input to its checked answer. */
+class Call {
+  readonly #request: InvokeRequest;
+  readonly #services: InvokeServices;
+  readonly #deadline: CallerDeadline;
+  readonly #subject: SchemaSubject;
+  readonly #input: unknown;
+  /** What it waits for: the end of the sentence when its time is over. */
+  #waitingFor = 'had no place free';
+  /** A part of the answer was passed on, so that a second call would repeat it. */
+  #chunked = false;
+
+  constructor(
+    request: InvokeRequest,
+    services: InvokeServices,
+    deadline: CallerDeadline,
+    subject: SchemaSubject,
+    input: unknown,
+  ) {
+    this.#request = request;
+    this.#services = services;
+    this.#deadline = deadline;
+    this.#subject = subject;
+    this.#input = input;
+  }
+
+  async run(): Promise<unknown> {
+    try {
+      return await this.#attempt();
+    } catch (error) {
+      if (!this.#mayReplay(error)) throw error;
+      return await this.#attempt();
+    }
+  }
+
+  /** Waits for a turn first and for a session then, so that a call never gets a session that ended in the queue. */
+  async #attempt(): Promise<unknown> {
+    const { queue, schemas } = this.#services;
+    try {
+      const output = await queue.run(() => this.#turn(), {
+        signal: this.#deadline.signal,
+        bytes: () => JSON.stringify(this.#input)?.length ?? 0,
+      });
+      return await schemas.output(this.#subject, output);
+    } catch (error) {
+      const { endedBy } = this.#deadline;
+      const unavailable = MmmError.is(error, 'PLUGIN_UNAVAILABLE') && endedBy === 'deadline';
+      if (error instanceof MmmError && !unavailable) throw error;
+      if (endedBy === 'deadline') throw timeoutError(this.#facts(), this.#waitingFor, error);
+      if (endedBy === 'caller') throw cancelledError(this.#facts());
+      throw await callError(error, this.#facts());
+    }
+  }
+
+  async #turn(): Promise<unknown> {
+    const { capability, options } = this.#request;
+    this.#waitingFor = 'was not ready';
+    const wait: SessionWait = {
+      // A start has a deadline of its own; this one ends the wait through crash after crash.
+      deadlineMs: Math.min(this.#deadline.leftMs, longestMs(capability)),
+      ...(options?.signal === undefined ? {} : { signal: options.signal }),
+      ...(options?.failFast === undefined ? {} : { failFast: options.failFast }),
+    };
+    const session = await this.#services.session(wait);
+    this.#checkOffered(session);
+    return await this.#send(session);
+  }
+
+  async #send(session: Session): Promise<unknown> {
+    const {
+      capability: { kind, name },
+      context,
+    } = this.#request;
+    const limits = this.#limits();
+    this.#waitingFor = 'did not answer';
+    try {
+      const params = {
+        capability: { kind, name },
+        input: this.#input,
+        context: callContextOf(context, this.#services.clock, Math.min(limits.timeoutMs, limits.timeoutMaxMs)),
+      };
+      const { output } = await session.connection.call(pluginMethods.execute, params, limits);
+      return output;
+    } catch (error) {
+      throw await callError(error, this.#facts(session));
+    }
+  }
+
+  #limits(): CallOptions & { readonly timeoutMs: number; readonly timeoutMaxMs: number } {
+    const { capability, options } = this.#request;
+    const { leftMs } = this.#deadline;
+    const own = Number.isFinite(leftMs);
+    const onProgress = options?.onProgress;
+    return {
+      timeoutMs: own ? leftMs : idleMs(capability),
+      timeoutMaxMs: own ? leftMs : longestMs(capability),
+      ...(options?.signal === undefined ? {} : { signal: options.signal }),
+      ...(onProgress === undefined
+        ? {}
+        : {
+            onProgress: (value: ProgressValue) => {
+              if (value.kind === 'chunk') this.#chunked = true;
+              onProgress(value);
+            },
+          }),
+    };
+  }
+
+  #mayReplay(error: unknown): boolean {
+    if (!this.#request.capability.idempotent || this.#chunked) return false;
+    return MmmError.is(error, 'PLUGIN_EXITED') && error.data.reason.kind !== 'requested';
+  }
+
+  #checkOffered(session: Session): void {
+    const {
+      plugin,
+      capability: { kind, name },
+    } = this.#request;
+    if (session.capabilities.some((offered) => offered.kind === kind && offered.name === name)) return;
+    const known = session.capabilities.map((offered) => `${offered.kind}:${offered.name}`);
+    const message = `${plugin} left ${kind} "${name}" out when it started, so it cannot be called here.`;
+    throw new MmmError('CAPABILITY_NOT_FOUND', message, { plugin, capability: `${kind}:${name}`, known });
+  }
+
+  #facts(session?: Session): FailedCall {
+    const { plugin, capability, options } = this.#request;
+    const { queue, clock } = this.#services;
+    return {
+      plugin,
+      capability: capability.name,
+      method: pluginMethods.execute.name,
+      timeoutMs: options?.timeoutMs ?? idleMs(capability),
+      queued: queue.queued,
+      queuedMax: queue.queuedMax,
+      ...(session === undefined ? {} : { bytesMax: bytesMaxOf(session) }),
+      exitReason: () => exitReasonOf(session, clock),
+    };
+  }
+}
+
+/** How the session ended, as soon as that is known: the pipe closes before the process is gone. */
+async function exitReasonOf(session: Session | undefined, clock: Clock): Promise<ExitReason> {
+  const unknown: ExitReason = { kind: 'protocol', detail: 'it closed its standard output', stderrTail: '' };
+  if (session === undefined) return unknown;
+  const known = new AbortController();
+  const late = clock.sleep(hostLimits.settleAfterExitMs, known.signal).then(
+    () => unknown,
+    () => unknown,
+  );
+  const reason = await Promise.race([session.exited, late]);
+  known.abort();
+  return reason;
+}
+
+function bytesMaxOf(session: Session): number {
+  const asked = session.plugin.spec.manifest.limits.message_mb;
+  return asked === undefined ? wireLimits.messageBytes : asked * 1024 * 1024;
+}
+
+/** A caller may ask for less than the longest call, never for more. */
+function ownDeadlineMs(capability: CapabilitySection, { timeoutMs }: InvokeOptions): number | undefined {
+  return timeoutMs === undefined ? undefined : Math.min(timeoutMs, longestMs(capability));
+}
+
+function idleMs({ timeout_s }: CapabilitySection): number {
+  return timeout_s === undefined ? hostLimits.callIdleTimeoutMs : timeout_s * 1000;
+}
+
+function longestMs(capability: CapabilitySection): number {
+  return Math.max(hostLimits.callTimeoutMaxMs, idleMs(capability));
+}

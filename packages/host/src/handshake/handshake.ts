@@ -1,0 +1,236 @@
+import {
+  type CapabilityRef,
+  hostVersion,
+  type InitializeResult,
+  MmmError,
+  permissionSetOf,
+  pluginMethods,
+  protocolFeatures,
+  protocolVersion,
+  RpcError,
+  supportedProtocolVersions,
+} from '@mmm/protocol';
+import {
+  CallFailed,
+  type Clock,
+  type Connection,
+  type ConnectionFault,
+  type ConnectionOptions,
+  connect,
+} from '@mmm/rpc';
+import { hostLimits } from '../limits.ts';
+import type { PermittedPlugin } from '../permit/permitted.ts';
+import type { LaunchCommand } from '../sandbox/launch-command.ts';
+import type { Child } from '../spawn/child.ts';
+import { LiveSession, type StopChild } from './live-session.ts';
+import type { Session } from './session.ts';
+
+/** What `initialize` carries besides the plugin itself, and where what the plugin says goes. */
+export interface HandshakeServices {
+  readonly clock: Clock;
+  readonly locale: string;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly stopChild: StopChild;
+  /** Clock reading from before the spawn, for `loadMs`. */
+  readonly launchedAtMs: number;
+  /** What the plugin may ask of the host: requests and notifications, already checked against its grants. */
+  readonly hostApi: Pick<ConnectionOptions, 'requests' | 'notifications'>;
+  /** A line on stdout that was not a message. */
+  onStray(line: string, cut: boolean): void;
+  /** An irregularity on the wire, named for the log. */
+  onFault(fault: ConnectionFault): void;
+}
+
+/**
+ * Opens the session: sends `initialize`, checks the answer, sends `initialized`. Resolves with a live session or
+ * throws HANDSHAKE_REFUSED, START_TIMEOUT or LAUNCH_FAILED, in which case the child is gone.
+ */
+export async function handshake(
+  child: Child,
+  command: Pick<LaunchCommand, 'pluginDirectory' | 'dataDirectory' | 'enforcement'>,
+  plugin: PermittedPlugin,
+  services: HandshakeServices,
+  signal?: AbortSignal,
+): Promise<Session> {
+  const turn = new Turn();
+  const { manifest } = plugin.spec;
+  const connection = connect(child.transport, {
+    framing: manifest.plugin.framing,
+    clock: services.clock,
+    limits:
+      manifest.limits.message_mb === undefined
+        ? {}
+        : { messageBytes: Math.round(manifest.limits.message_mb * 1048576) },
+    ...services.hostApi,
+    onStray: (line, info) => services.onStray(line, info.cut),
+    onFault: services.onFault,
+    accept: (method, kind) => turn.accept(method, kind),
+  });
+  // Answers of a dying process are drained first; then its calls are settled although the pipes may stay open.
+  void child.exited.then(() => connection.close('the process ended'));
+  try {
+    const answer = await requestInitialize(connection, child, command, plugin, services, turn, signal);
+    const offer = checkAnswer(answer, plugin, child);
+    turn.open();
+    connection.notify(pluginMethods.initialized, {});
+    return new LiveSession({
+      child,
+      connection,
+      plugin,
+      ...offer,
+      enforcement: command.enforcement,
+      loadMs: services.clock.monotonic() - services.launchedAtMs,
+      clock: services.clock,
+      stopChild: services.stopChild,
+    });
+  } catch (error) {
+    connection.close('the handshake failed');
+    child.kill('SIGKILL');
+    await child.exited;
+    throw error;
+  }
+}
+
+/** Until initialize is answered only `log` may pass; any other request then fails the launch. */
+class Turn {
+  readonly violated: Promise<string>;
+  #open = false;
+  #violate: (method: string) => void = () => undefined;
+
+  constructor() {
+    this.violated = new Promise((resolve) => {
+      this.#violate = resolve;
+    });
+  }
+
+  open(): void {
+    this.#open = true;
+  }
+
+  accept(method: string, kind: 'request' | 'notification'): true | RpcError {
+    if (this.#open || method === 'log') return true;
+    if (kind === 'request') this.#violate(method);
+    return RpcError.of('NotInitialized', `"${method}" came before initialize was answered.`);
+  }
+}
+
+async function requestInitialize(
+  connection: Connection,
+  child: Child,
+  command: Pick<LaunchCommand, 'pluginDirectory' | 'dataDirectory'>,
+  plugin: PermittedPlugin,
+  services: HandshakeServices,
+  turn: Turn,
+  signal: AbortSignal | undefined,
+): Promise<InitializeResult> {
+  const { id, manifest } = plugin.spec;
+  const seconds = manifest.limits.start_timeout_s;
+  const timeoutMs = seconds === undefined ? hostLimits.startTimeoutMs : seconds * 1000;
+  const answered = connection.call(
+    pluginMethods.initialize,
+    {
+      protocol: { version: protocolVersion, features: [...protocolFeatures] },
+      host: { name: 'mmm', version: hostVersion },
+      plugin: {
+        id,
+        version: manifest.plugin.version,
+        directory: command.pluginDirectory,
+        data_directory: command.dataDirectory,
+      },
+      config: { ...services.config },
+      permissions: permissionSetOf(plugin.granted),
+      locale: services.locale,
+    },
+    { timeoutMs, ...(signal === undefined ? {} : { signal }) },
+  );
+  const outOfTurn = turn.violated.then((method) => {
+    throw new MmmError(
+      'HANDSHAKE_REFUSED',
+      `Plugin "${id}" sent the request "${method}" before it answered initialize. Only log is accepted until then.`,
+      { plugin: id, reason: `request ${method} out of turn`, stderrTail: child.stderrTail() },
+    );
+  });
+  try {
+    return await Promise.race([answered, outOfTurn]);
+  } catch (error) {
+    answered.catch(() => undefined);
+    throw await launchError(error, plugin, child, timeoutMs);
+  }
+}
+
+/** Replaces what the pipe saw by what happened to the process: its exit, its own words, or its silence. */
+async function launchError(error: unknown, plugin: PermittedPlugin, child: Child, timeoutMs: number): Promise<unknown> {
+  const { id } = plugin.spec;
+  if (error instanceof RpcError) {
+    return new MmmError('HANDSHAKE_REFUSED', `Plugin "${id}" answered initialize with an error: ${error.message}`, {
+      plugin: id,
+      reason: error.message,
+      stderrTail: child.stderrTail(),
+    });
+  }
+  if (!(error instanceof CallFailed)) return error;
+  if (error.reason === 'timeout') {
+    const stderrTail = child.stderrTail();
+    return new MmmError(
+      'START_TIMEOUT',
+      withTail(`Plugin "${id}" did not answer initialize within ${timeoutMs / 1000} s.`, stderrTail),
+      { plugin: id, timeoutMs, stderrTail },
+    );
+  }
+  if (error.reason === 'cancelled') return error;
+  if (error.reason === 'closed') {
+    child.kill('SIGKILL');
+    const exit = await child.exited;
+    const stderrTail = child.stderrTail();
+    const how = exit.signal === null ? `exited with code ${exit.code ?? -1}` : `was ended by ${exit.signal}`;
+    return new MmmError('LAUNCH_FAILED', withTail(`Plugin "${id}" ${how} before it answered initialize.`, stderrTail), {
+      plugin: id,
+      stage: 'handshake',
+      reason: how,
+      stderrTail,
+    });
+  }
+  const issues = (error.issues ?? []).map(({ path, message }) => `${path}: ${message}`).join('; ');
+  const reason = issues === '' ? error.message : issues;
+  return new MmmError('HANDSHAKE_REFUSED', `Plugin "${id}" gave an answer to initialize that is not valid: ${reason}`, {
+    plugin: id,
+    reason,
+    stderrTail: child.stderrTail(),
+  });
+}
+
+function withTail(sentence: string, stderrTail: string): string {
+  return stderrTail === '' ? sentence : `${sentence} Its last lines:\n${stderrTail}`;
+}
+
+/** `{}` is valid: version 1, all capabilities of the manifest. A plugin may leave capabilities out, never add one. */
+function checkAnswer(
+  answer: InitializeResult,
+  plugin: PermittedPlugin,
+  child: Child,
+): { capabilities: readonly CapabilityRef[]; features: ReadonlySet<string> } {
+  const { id, manifest } = plugin.spec;
+  const refuse = (reason: string): never => {
+    throw new MmmError('HANDSHAKE_REFUSED', `Plugin "${id}" ${reason}`, {
+      plugin: id,
+      reason,
+      stderrTail: child.stderrTail(),
+    });
+  };
+  const version = answer.protocol?.version ?? protocolVersion;
+  if (!supportedProtocolVersions.includes(version)) {
+    refuse(`speaks protocol version ${version}; this host speaks ${supportedProtocolVersions.join(', ')}.`);
+  }
+  const named = answer.plugin;
+  if (named !== undefined && (named.name !== id || named.version !== manifest.plugin.version)) {
+    refuse(`says it is "${named.name}" ${named.version}; its manifest says "${id}" ${manifest.plugin.version}.`);
+  }
+  const declared = manifest.capabilities.map(({ kind, name }): CapabilityRef => ({ kind, name }));
+  const offered = answer.capabilities?.map(({ kind, name }): CapabilityRef => ({ kind, name })) ?? declared;
+  for (const { kind, name } of offered) {
+    if (!declared.some((capability) => capability.kind === kind && capability.name === name)) {
+      refuse(`offers the ${kind} "${name}", which its signed manifest does not declare.`);
+    }
+  }
+  return { capabilities: offered, features: new Set(answer.protocol?.features ?? []) };
+}

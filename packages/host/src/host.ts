@@ -1,0 +1,345 @@
+import { rm } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import { ContentStore, KeyRing, SignatureMemo, TrustStore } from '@mmm/bundle';
+import { type CallContext, MmmError } from '@mmm/protocol';
+import { type Clock, systemClock } from '@mmm/rpc';
+import type {
+  DoctorReport,
+  GrantReport,
+  Host,
+  HostOptions,
+  InstallOptions,
+  InstallReport,
+  Plugin,
+  PluginInfo,
+  PluginSummary,
+  VerifyReport,
+} from './api.ts';
+import { AuditLog } from './audit/audit-log.ts';
+import { SchemaValidator } from './call/schema.ts';
+import { Catalog } from './catalog.ts';
+import { assertEnabled, describe, grantPermissions, isEnabled, revokePermissions, summarize } from './decisions.ts';
+import type { Discovery } from './discover/scan.ts';
+import { defaultSearchPath } from './discover/search-path.ts';
+import type { PluginSpec } from './discover/spec.ts';
+import { readSpec } from './discover/spec.ts';
+import { suggest } from './discover/suggest.ts';
+import { examine } from './doctor.ts';
+import { diskName, type Home, openHome } from './home.ts';
+import { recordId } from './identity.ts';
+import { deactivate, installPlugin } from './install.ts';
+import { Launcher } from './launcher.ts';
+import { hostLimits } from './limits.ts';
+import { type LogLine, PluginLog } from './log/plugin-log.ts';
+import { MetricsRecorder } from './metrics/recorder.ts';
+import { type PermissionPolicy, resolvePolicy } from './permit/policy.ts';
+import { PluginHandle } from './plugin.ts';
+import { type RegisteredPlugin, registeredSpec } from './registered.ts';
+import { openStore, type PluginStatistics, type Store } from './store/store.ts';
+import { verify, verifyFolder } from './verify/verify.ts';
+
+/** Options with every default applied, once, at the door. */
+export interface ResolvedOptions {
+  readonly home: Home;
+  readonly project: string | undefined;
+  readonly sandboxNoneFor: ReadonlySet<string>;
+  readonly prompter: HostOptions['prompter'];
+  readonly policy: PermissionPolicy;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly caller: CallContext['caller'];
+  readonly locale: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/**
+ * Opens a host on a home folder. Nothing is started: plugins start at their first call. Throws HOME_INVALID,
+ * STATE_UNREADABLE, KEY_INVALID or CONFIG_INVALID.
+ */
+export async function createHost(options: HostOptions): Promise<Host> {
+  const { project } = options;
+  if (project !== undefined && !isAbsolute(project)) {
+    throw new MmmError('CONFIG_INVALID', `The project folder "${project}" must be an absolute path.`, {
+      file: 'options',
+      issues: [{ path: 'project', message: 'must be an absolute path' }],
+    });
+  }
+  const home = openHome(options.home);
+  const resolved: ResolvedOptions = {
+    home,
+    project,
+    sandboxNoneFor: new Set(options.sandboxNoneFor ?? []),
+    prompter: options.prompter,
+    policy: resolvePolicy(options.policy),
+    environment: options.environment ?? {},
+    caller: options.caller ?? { kind: 'host', id: 'host' },
+    locale: options.locale ?? 'en',
+    clock: options.clock ?? systemClock,
+    random: options.random ?? Math.random,
+  };
+  const trust = await TrustStore.open(home.trustFile);
+  const store = openStore(home.stateFile);
+  const searchPath = options.searchPath ?? defaultSearchPath({ home: home.directory, project });
+  return new PluginHost(resolved, trust, store, new Catalog(searchPath));
+}
+
+/** Wires stages and services together. Policy lives in the stages, state in the store and the supervisors. */
+class PluginHost implements Host {
+  readonly home: string;
+  readonly trust: TrustStore;
+  readonly keys: KeyRing;
+  readonly audit: AuditLog;
+  readonly #options: ResolvedOptions;
+  readonly #store: Store;
+  readonly #catalog: Catalog;
+  readonly #content: ContentStore;
+  readonly #metrics: MetricsRecorder;
+  readonly #schemas = new SchemaValidator({ suggest });
+  readonly #launcher: Launcher;
+  readonly #handles = new Map<string, PluginHandle>();
+  #closed: Promise<void> | undefined;
+
+  constructor(options: ResolvedOptions, trust: TrustStore, store: Store, catalog: Catalog) {
+    const { home, clock } = options;
+    this.home = home.directory;
+    this.trust = trust;
+    this.keys = new KeyRing(home.keys);
+    this.audit = new AuditLog({ directory: home.audit, chain: store.chain, clock });
+    this.#options = options;
+    this.#store = store;
+    this.#catalog = catalog;
+    this.#content = new ContentStore(home.store);
+    this.#metrics = new MetricsRecorder(store.statistics, clock);
+    this.#launcher = new Launcher({
+      options,
+      trust,
+      store,
+      audit: this.audit,
+      content: this.#content,
+      memo: new SignatureMemo(home.memoFile),
+    });
+  }
+
+  async discover(): Promise<Discovery> {
+    this.#assertOpen();
+    this.#catalog.refresh();
+    return await this.#catalog.discovery();
+  }
+
+  async list(): Promise<readonly PluginSummary[]> {
+    this.#assertOpen();
+    const { plugins } = await this.#catalog.discovery();
+    return plugins.map((spec) => summarize(spec, this.#decisions, this.#handles.get(spec.id)?.state.kind ?? 'stopped'));
+  }
+
+  async info(id: string): Promise<PluginInfo> {
+    const spec = await this.#find(id);
+    const summary = summarize(spec, this.#decisions, this.#handles.get(id)?.state.kind ?? 'stopped');
+    const session = this.#handles.get(id)?.session;
+    const enforcement = session?.enforcement ?? (await this.#launcher.probe()).dimensions;
+    return {
+      ...summary,
+      manifest: spec.manifest,
+      permissions: describe(spec, this.#decisions),
+      enforcement,
+      statistics: this.statistics(id),
+    };
+  }
+
+  async plugin(id: string): Promise<Plugin> {
+    const spec = await this.#find(id);
+    const existing = this.#handles.get(id);
+    // Another folder or other bytes than those the handle was made for: the old one is brought to an end first.
+    if (
+      existing !== undefined &&
+      existing.spec.directory === spec.directory &&
+      existing.spec.manifestSha256 === spec.manifestSha256
+    ) {
+      return existing;
+    }
+    await existing?.close('replaced by another version');
+    return this.#handle(spec, (signal) => this.#launcher.launch(spec, signal));
+  }
+
+  async verify(pathOrId: string): Promise<VerifyReport> {
+    this.#assertOpen();
+    const now = (): Date => this.#now();
+    if (isAbsolute(pathOrId)) {
+      const spec = await readSpec(pathOrId, 'path');
+      const { bundleSha256, trust, files, bytes } = await verifyFolder(spec, { trust: this.trust, now });
+      return { id: spec.id, version: spec.manifest.plugin.version, bundleSha256, trust, files, bytes };
+    }
+    const spec = await this.#find(pathOrId);
+    await verify(spec, this.#launcher.verifyServices());
+    // The launch compares identities; asked for by name, every byte is read again.
+    const exception = this.#store.plugins.get(recordId(spec))?.unsignedException ?? null;
+    const { bundleSha256, trust, files, bytes } = await verifyFolder(spec, { trust: this.trust, now }, exception);
+    return { id: spec.id, version: spec.manifest.plugin.version, bundleSha256, trust, files, bytes };
+  }
+
+  async install(path: string, options: InstallOptions = {}): Promise<InstallReport> {
+    this.#assertOpen();
+    const report = await installPlugin(path, options, {
+      home: this.#options.home,
+      trust: this.trust,
+      content: this.#content,
+      store: this.#store,
+      audit: this.audit,
+      policy: this.#options.policy,
+      project: this.#options.project,
+      now: () => this.#now(),
+    });
+    this.#catalog.refresh();
+    return report;
+  }
+
+  async remove(id: string, options: { readonly keepData?: boolean } = {}): Promise<void> {
+    this.#assertOpen();
+    const spec = await this.#catalog.find(id).catch(() => undefined);
+    await this.#handles.get(id)?.close('removed');
+    this.#handles.delete(id);
+    const { home } = this.#options;
+    const bundle = deactivate(home, id);
+    if (bundle === null) {
+      const where =
+        spec === undefined ? 'There is no' : `It lies in ${spec.directory} and is removed there; there is no installed`;
+      throw new MmmError('PLUGIN_NOT_FOUND', `${where} plugin "${id}".`, { plugin: id, known: [] });
+    }
+    this.audit.append({ action: 'remove', plugin: id, detail: { bundle, keepData: options.keepData === true } });
+    this.#store.grants.removeAll(id);
+    this.#store.plugins.removed(id);
+    this.#metrics.forget(id);
+    this.#store.statistics.removeAll(id);
+    const usedElsewhere = this.#store.plugins.list().some(({ bundleSha256 }) => bundleSha256 === bundle);
+    if (!usedElsewhere) await this.#content.remove(bundle);
+    await rm(join(home.logs, `${diskName(id)}.jsonl`), { force: true });
+    // `rm` unlinks what it finds and follows no link the plugin may have made.
+    if (options.keepData !== true) await rm(join(home.data, diskName(id)), { recursive: true, force: true });
+    this.#catalog.refresh();
+  }
+
+  async enable(id: string): Promise<void> {
+    await this.#setEnabled(id, true);
+  }
+
+  async disable(id: string): Promise<void> {
+    await this.#setEnabled(id, false);
+    await this.#handles.get(id)?.stop('disabled');
+  }
+
+  async grant(id: string, keys: readonly string[]): Promise<GrantReport> {
+    const spec = await this.#find(id);
+    const report = grantPermissions(spec, keys, this.#decisions);
+    await this.#handles.get(id)?.stop('its permissions changed');
+    return report;
+  }
+
+  async revoke(id: string, keys: readonly string[]): Promise<GrantReport> {
+    const spec = await this.#find(id);
+    const report = revokePermissions(spec, keys, this.#decisions);
+    await this.#handles.get(id)?.stop('its permissions changed');
+    return report;
+  }
+
+  async register(plugin: RegisteredPlugin): Promise<Plugin> {
+    this.#assertOpen();
+    const spec = registeredSpec(plugin);
+    this.#catalog.register(spec);
+    return this.#handle(spec, (signal) => this.#launcher.open(spec, plugin, signal));
+  }
+
+  async unregister(id: string): Promise<void> {
+    this.#assertOpen();
+    if (!this.#catalog.unregister(id)) {
+      throw new MmmError('PLUGIN_NOT_FOUND', `No plugin "${id}" was registered by this program.`, {
+        plugin: id,
+        known: [],
+      });
+    }
+    await this.#handles.get(id)?.close('unregistered');
+    this.#handles.delete(id);
+  }
+
+  async logs(id: string, options: { readonly lines?: number } = {}): Promise<readonly LogLine[]> {
+    const spec = await this.#find(id);
+    return PluginLog.read(this.#launcher.logFile(spec), { lines: options.lines ?? 200 });
+  }
+
+  statistics(id: string): PluginStatistics {
+    this.#assertOpen();
+    return this.#metrics.read(id);
+  }
+
+  async doctor(): Promise<DoctorReport> {
+    const discovery = await this.discover();
+    return examine(this.#options.home, await this.#launcher.probe(), this.trust, discovery);
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    const { clock } = this.#options;
+    const done = new AbortController();
+    const stopped = Promise.all([...this.#handles.values()].map((handle) => handle.close('the host is closing')));
+    await Promise.race([stopped, clock.sleep(hostLimits.closeMaxMs, done.signal).catch(() => undefined)]);
+    done.abort();
+    for (const handle of this.#handles.values())
+      handle.session?.kill({ kind: 'requested', detail: 'the host is closing' });
+    this.#launcher.close();
+    this.#metrics.close();
+    this.#store.close();
+  }
+
+  #handle(spec: PluginSpec, launch: (signal: AbortSignal) => ReturnType<Launcher['launch']>): PluginHandle {
+    const handle = new PluginHandle(spec, {
+      clock: this.#options.clock,
+      random: this.#options.random,
+      metrics: this.#metrics,
+      schemas: this.#schemas,
+      caller: this.#options.caller,
+      launch,
+      assertUsable: () => {
+        this.#assertOpen();
+        assertEnabled(spec, this.#decisions);
+      },
+      note: (level, message) => this.#launcher.note(spec, level, message),
+    });
+    this.#handles.set(spec.id, handle);
+    return handle;
+  }
+
+  async #find(id: string): Promise<PluginSpec> {
+    this.#assertOpen();
+    return await this.#catalog.find(id);
+  }
+
+  async #setEnabled(id: string, enabled: boolean): Promise<void> {
+    const spec = await this.#find(id);
+    if (isEnabled(spec, this.#decisions) === enabled) return;
+    this.audit.append({ action: enabled ? 'enable' : 'disable', plugin: id, detail: { directory: spec.directory } });
+    this.#store.plugins.setEnabled(recordId(spec), enabled);
+  }
+
+  get #decisions(): Parameters<typeof describe>[1] {
+    return {
+      store: this.#store,
+      trust: this.trust,
+      policy: this.#options.policy,
+      audit: this.audit,
+      home: this.#options.home,
+      project: this.#options.project,
+      now: () => this.#now(),
+    };
+  }
+
+  #now(): Date {
+    return new Date(this.#options.clock.now());
+  }
+
+  #assertOpen(): void {
+    if (this.#closed !== undefined) throw new MmmError('HOST_CLOSED', 'The host is closed.', {});
+  }
+}

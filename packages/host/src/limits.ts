@@ -1,0 +1,152 @@
+/**
+ * Every number the host decides by, with its reason. The wire's own bounds are `wireLimits` in @mmm/protocol. A
+ * manifest (`[limits]`, `[restart]`) or the configuration may change the ones its schema names; nothing else may.
+ */
+export const hostLimits = {
+  // Starting
+
+  /** Spawn to the answer to `initialize`. A cold Python with imports on a loaded machine takes 2–4 s. */
+  startTimeoutMs: 10_000,
+  /** The most a manifest may ask for with `[limits] start_timeout_s`: a person still waits for it. */
+  startTimeoutMaxMs: 120_000,
+  /** Concurrent starts per CPU core. A start is CPU-bound; more at once only makes each of them later. */
+  startsPerCore: 1,
+  /** stderr and stray stdout kept in memory per session, to show with an error: about forty lines. */
+  stderrTailBytes: 4 * 1024,
+
+  // Calling
+
+  /** A call without an answer or progress for this long fails; each progress starts it anew. */
+  callIdleTimeoutMs: 30_000,
+  /** A call ends after this whatever it reports, so that a plugin cannot hold one open for ever. */
+  callTimeoutMaxMs: 10 * 60_000,
+  /** Calls one session handles at a time, unless `[limits] concurrency` says less. */
+  callsInFlight: 64,
+  /** Calls that may wait for a free place in one plugin's queue; the next one fails as BUSY. */
+  queuedCalls: 256,
+  /** Bytes of input that may wait in one plugin's queue (or one call, if that is larger). */
+  queuedBytes: 8 * 1024 * 1024,
+  /** Every pending call settles within this after the exit of its plugin: a person does not notice it. */
+  settleAfterExitMs: 100,
+  /** Depth of execute_capability from plugin to plugin; real chains have two or three links. */
+  composeDepth: 8,
+  /** Compiled input and output schemas kept in memory; a compiled schema is 20–100 KB. */
+  compiledSchemas: 1_000,
+  /** Largest JSON Schema of a capability. The largest tool schemas in use have 50 KB. */
+  schemaBytes: 256 * 1024,
+  /** Most values and keys in one JSON Schema: compiling is linear in them, about 20 µs each. */
+  schemaNodes: 10_000,
+  /** Steps one validation may take. A schema can ask for 2^64 of them in a page; this many are about a second. */
+  validationSteps: 20_000_000,
+  /** Longest text a `format` is checked on: some formats take quadratic time. */
+  formatChars: 4 * 1024,
+  /** Wrong fields listed with one error; a person reads a few, and each one costs memory. */
+  issuesListed: 20,
+  /** For an answer to `complete`: a person waits for it with a finger on the Tab key. */
+  completeTimeoutMs: 2_000,
+  /** Callers that may wait for one plugin to start; the next one fails as BUSY. */
+  sessionWaiters: 1_000,
+  /** State changes kept for one reader of `changes`; the oldest are dropped when it does not read. */
+  changesKept: 64,
+
+  // Stopping: shutdown request → end of stdin → SIGTERM → SIGKILL of the group and its namespace
+
+  /** For calls in flight to end before the first rung; with the rungs below `closeMaxMs`. */
+  drainMs: 1_000,
+  /** How often a draining plugin is looked at. */
+  drainPollMs: 25,
+
+  /** For the answer to `shutdown`: time to write a file or to close a connection. */
+  shutdownGraceMs: 3_000,
+  /** After the end of stdin: a plain `for line in stdin` program ends by itself here. */
+  stdinEndGraceMs: 1_000,
+  /** After SIGTERM; then SIGKILL. */
+  terminateGraceMs: 2_000,
+  /** A killed process that does not go away (uninterruptible I/O) is reported after this and given up. */
+  killGraceMs: 1_000,
+  /** A plugin whose standard output has ended gets this to exit by itself, so that its own exit is reported. */
+  closedPipeGraceMs: 500,
+  /** The whole host, all plugins at once: below systemd's 90 s and the ten seconds of `docker stop`. */
+  closeMaxMs: 8_000,
+
+  // Restarting
+
+  /** First wait before a restart; doubles each time, and a random part of it is waited (full jitter). */
+  restartBackoffMinMs: 250,
+  /** Longest wait before a restart. */
+  restartBackoffMaxMs: 30_000,
+  restartBackoffFactor: 2,
+  /** Crashes within `restartWindowMs` that quarantine a plugin. */
+  restartsMax: 5,
+  restartWindowMs: 3 * 60_000,
+  /** A quarantined plugin gets one trial start after this. */
+  quarantineMs: 5 * 60_000,
+  /** Running this long without a crash forgets the earlier ones. */
+  stableAfterMs: 60_000,
+  /** Spares of one plugin kept ready with `standby`: one covers a crash, more only cost memory. */
+  standbyMax: 1,
+
+  // Watching
+
+  /** How often a plugin with feature `ping` is asked while a call is in flight and nothing has arrived. */
+  pingAfterSilenceMs: 3_000,
+  /** No answer to a ping for this long: shown as degraded. A long garbage collection stays below it. */
+  degradedAfterMs: 3_000,
+  /** No answer to a ping for this long: restarted. */
+  unresponsiveAfterMs: 30_000,
+  /** A plugin without a call for this long is stopped; the next call starts it again. */
+  idleStopMs: 5 * 60_000,
+  /** Changes of a plugin's folder within this are one reload: an editor writes a file in several steps. */
+  reloadDebounceMs: 100,
+  /** How often a plugin's resident memory is read. */
+  memoryPollMs: 1_000,
+
+  // Resources of one plugin, unless `[limits]` says otherwise
+
+  /** Data segment (RLIMIT_DATA) and resident set: a Node plugin starts at 45 MB and works in 100–200. */
+  memoryMb: 512,
+  /** Processes and threads together: Node alone has eleven threads. */
+  processes: 256,
+  /** Open files. */
+  files: 256,
+  /** Largest file a plugin may write. */
+  fileSizeMb: 256,
+
+  // Discovery
+
+  /** Largest manifest in bytes. The longest in use have 20 KB; a parser must not be fed megabytes. */
+  manifestBytes: 256 * 1024,
+  /** Plugin folders looked at in one entry of the search path. */
+  foldersPerSearchEntry: 10_000,
+  /** Folders read at the same time. */
+  discoveryConcurrency: 16,
+
+  // Permissions
+
+  /** A question about a permission that nobody answers counts as no after this. */
+  promptTimeoutMs: 5 * 60_000,
+  /** Refused calls of one plugin that are written into the audit log; the rest is counted. Each takes a disk write. */
+  refusalsRecordedPerMinute: 60,
+  /** Lowest uid a root host gives to plugins: above every range that distributions and container tools allot. */
+  pluginUidFirst: 300_000,
+  /** Room for that many plugins with a uid of their own, numbers of removed ones included. */
+  pluginUids: 100_000,
+
+  // State
+
+  /** How long a process waits for another one's write to state.db. A write takes 1–15 ms. */
+  stateBusyTimeoutMs: 3_000,
+  /** Exits kept per plugin, newest first: what `mmm plugin doctor` shows. */
+  exitsKept: 5,
+  /** Statistics stay in memory at most this long; a kill -9 of the host loses no more than that. */
+  metricsFlushMs: 1_000,
+
+  // Log files
+
+  /** Size at which a plugin's log file is rotated. */
+  logFileBytes: 1024 * 1024,
+  /** Files kept per plugin, the current one included. */
+  logFiles: 3,
+  /** Lines that one read of a log returns at most. */
+  logLinesRead: 10_000,
+} as const;

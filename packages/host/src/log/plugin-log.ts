@@ -1,0 +1,189 @@
+import { closeSync, constants, fstatSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
+import { type LogLevel, wireLimits } from '@mmm/protocol';
+import type { Clock, Timer } from '@mmm/rpc';
+import { hostLimits } from '../limits.ts';
+import { formatLine, parseLine } from './line.ts';
+import { linesFromEnd } from './lines-from-end.ts';
+
+/** Where a line came from: the plugin's stderr, its stray stdout, its `log` notifications, or the host. */
+export type LogStream = 'stderr' | 'stdout' | 'log' | 'host';
+
+export interface LogLine {
+  /** RFC 3339, UTC, milliseconds: when the host received it. */
+  readonly at: string;
+  readonly stream: LogStream;
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly fields?: Readonly<Record<string, unknown>>;
+}
+
+export interface PluginLogOptions {
+  /** Default: `wireLimits.logLinesPerSecond`. */
+  readonly linesPerSecond?: number;
+  /** Longest message in bytes. Default: `wireLimits.logLineBytes`. */
+  readonly lineBytes?: number;
+  /** Size at which the file is rotated. Default: `hostLimits.logFileBytes`. */
+  readonly fileBytes?: number;
+  /** Files kept, the current one included. Default: `hostLimits.logFiles`. */
+  readonly files?: number;
+}
+
+/**
+ * One plugin's log: JSON lines in `file`, `file.1`, `file.2`. Bounded in rate and in size whatever the plugin prints;
+ * what is over the rate is counted and reported as one line a second. Lines are in the file when `write` returns, so
+ * those of a host that crashes are kept. Several processes may write one log.
+ */
+export class PluginLog {
+  readonly #file: string;
+  readonly #clock: Clock;
+  readonly #options: Required<PluginLogOptions>;
+  #descriptor: number | undefined;
+  #tokens: number;
+  #refilledAtMs: number;
+  #dropped = 0;
+  #report: Timer | undefined;
+  #failures = 0;
+  #closed = false;
+
+  /** Opens nothing yet: a plugin that is silent has no log file. The folder must exist when the first line comes. */
+  constructor(file: string, clock: Clock, options: PluginLogOptions = {}) {
+    this.#file = file;
+    this.#clock = clock;
+    this.#options = {
+      linesPerSecond: options.linesPerSecond ?? wireLimits.logLinesPerSecond,
+      lineBytes: options.lineBytes ?? wireLimits.logLineBytes,
+      fileBytes: options.fileBytes ?? hostLimits.logFileBytes,
+      files: options.files ?? hostLimits.logFiles,
+    };
+    this.#tokens = this.#options.linesPerSecond;
+    this.#refilledAtMs = clock.monotonic();
+  }
+
+  /** Lines that could not be written because the disk failed. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** The last lines, oldest of them first, over all files of this log. Empty when there is none. */
+  static read(file: string, options: { readonly lines: number }): LogLine[] {
+    const wanted = Math.min(options.lines, hostLimits.logLinesRead);
+    const found: LogLine[] = [];
+    for (let index = 0; index < hostLimits.logFiles; index += 1) {
+      for (const text of linesFromEnd(rotated(file, index))) {
+        if (found.length >= wanted) return found.reverse();
+        const line = parseLine(text);
+        if (line !== undefined) found.push(line);
+      }
+    }
+    return found.reverse();
+  }
+
+  /** Never throws and never waits for anything but the disk. After `close` it does nothing. */
+  write(line: Omit<LogLine, 'at'>): void {
+    if (this.#closed) return;
+    if (this.#take()) this.#append(line);
+    else this.#drop();
+  }
+
+  /** Reports what was dropped and closes the file. */
+  close(): void {
+    if (this.#closed) return;
+    this.#reportDropped();
+    this.#closed = true;
+    this.#release();
+  }
+
+  /** A token bucket that holds one second's lines: a burst of that many is kept whole. */
+  #take(): boolean {
+    const nowMs = this.#clock.monotonic();
+    const { linesPerSecond } = this.#options;
+    this.#tokens = Math.min(linesPerSecond, this.#tokens + ((nowMs - this.#refilledAtMs) / 1000) * linesPerSecond);
+    this.#refilledAtMs = nowMs;
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+
+  #drop(): void {
+    this.#dropped += 1;
+    this.#report ??= this.#clock.after(1000, () => this.#reportDropped()).unref();
+  }
+
+  #reportDropped(): void {
+    this.#report?.cancel();
+    this.#report = undefined;
+    if (this.#dropped === 0) return;
+    const dropped = this.#dropped;
+    this.#dropped = 0;
+    const message =
+      `${dropped} ${dropped === 1 ? 'line' : 'lines'} dropped: ` +
+      `the plugin wrote more than ${this.#options.linesPerSecond} a second`;
+    this.#append({ stream: 'host', level: 'warn', message, fields: { dropped } });
+  }
+
+  #append(line: Omit<LogLine, 'at'>): void {
+    try {
+      const at = new Date(this.#clock.now()).toISOString();
+      const bytes = Buffer.from(formatLine({ at, ...line }, this.#options.lineBytes), 'utf8');
+      const descriptor = this.#ready(bytes.length);
+      // One write, so that lines of several processes do not mix. Half a line is skipped by the reader.
+      writeSync(descriptor, bytes);
+    } catch {
+      this.#failures += 1;
+      this.#release();
+    }
+  }
+
+  /** A descriptor of the current file with room for `bytes`. */
+  #ready(bytes: number): number {
+    let descriptor = this.#descriptor ?? this.#open();
+    let { size, nlink, ino } = fstatSync(descriptor);
+    const replaced = nlink === 0 || (size + bytes > this.#options.fileBytes && inodeOf(this.#file) !== ino);
+    if (replaced) {
+      // Another process rotated or removed it.
+      descriptor = this.#open();
+      ({ size, nlink, ino } = fstatSync(descriptor));
+    }
+    if (size > 0 && size + bytes > this.#options.fileBytes) {
+      this.#rotate();
+      descriptor = this.#open();
+    }
+    return descriptor;
+  }
+
+  #rotate(): void {
+    for (let index = this.#options.files - 1; index > 0; index -= 1) {
+      try {
+        renameSync(rotated(this.#file, index - 1), rotated(this.#file, index));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      }
+    }
+  }
+
+  #open(): number {
+    this.#release();
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW;
+    this.#descriptor = openSync(this.#file, flags, 0o600);
+    return this.#descriptor;
+  }
+
+  #release(): void {
+    const descriptor = this.#descriptor;
+    this.#descriptor = undefined;
+    if (descriptor === undefined) return;
+    try {
+      closeSync(descriptor);
+    } catch {
+      // It is gone either way.
+    }
+  }
+}
+
+function rotated(file: string, index: number): string {
+  return index === 0 ? file : `${file}.${index}`;
+}
+
+function inodeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.ino ?? -1;
+}

@@ -1,0 +1,202 @@
+import { listPermissions, MmmError, type Permission, permissionKey } from '@mmm/protocol';
+import type { AuditSink } from '../audit/audit-log.ts';
+import type { GrantStore } from '../store/store.ts';
+import type { Trust, VerifiedPlugin } from '../verify/verified.ts';
+import { type Decision, decide } from './decide.ts';
+import type { PermittedPlugin } from './permitted.ts';
+import type { PermissionPolicy } from './policy.ts';
+import type { PermissionPrompter, PromptAnswer, PromptItem } from './prompt.ts';
+import { checkRequest, describePermission, riskInfo, riskOf } from './risk.ts';
+
+export interface PermitServices {
+  readonly grants: GrantStore;
+  readonly policy: PermissionPolicy;
+  readonly audit: AuditSink;
+  /** The name under which this plugin's grants are kept. Default: its id. */
+  readonly recordId?: string;
+  /** Absolute path of `$MMM_HOME`: access to it is critical. */
+  readonly home?: string;
+  readonly project?: string;
+  /** Asked about what nobody has decided. Default: such a launch fails with CONSENT_REQUIRED. */
+  readonly prompter?: PermissionPrompter;
+  /** What was allowed once: kept by the host for as long as it lives, so that a restart does not ask again. */
+  readonly once?: Set<string>;
+  /** RFC 3339, UTC. */
+  now(): string;
+}
+
+/**
+ * Decides what a plugin may do, before anything of it runs. Throws GRANT_INVALID when its manifest asks for what is
+ * never granted, PERMISSION_DENIED when the policy or the user refuses something it requires, CONSENT_REQUIRED when
+ * somebody would have to be asked. Optional permissions that nobody granted are absent, without a question.
+ */
+export async function permit(plugin: VerifiedPlugin, services: PermitServices): Promise<PermittedPlugin> {
+  const requested = listPermissions(plugin.spec.manifest.permissions);
+  const decision = decide(requested, grantedKeys(plugin, services), services.policy, services);
+  refuseRequired(plugin, decision, services);
+  const agreed = decision.missing.length === 0 ? [] : await askFor(plugin, decision.missing, services);
+  return {
+    ...plugin,
+    granted: [...decision.granted, ...agreed],
+    automatic: decision.automatic.map(permissionKey),
+  } as PermittedPlugin;
+}
+
+/** Grants are bound to who signed: a plugin of the same name by somebody else starts with none. */
+function publisherOf(trust: Trust): string {
+  return trust.kind === 'signed' ? trust.keyid : trust.kind;
+}
+
+function recordIdOf(plugin: VerifiedPlugin, services: PermitServices): string {
+  return services.recordId ?? plugin.spec.id;
+}
+
+function onceKey(plugin: VerifiedPlugin, key: string, services: PermitServices): string {
+  return JSON.stringify([recordIdOf(plugin, services), publisherOf(plugin.trust), key]);
+}
+
+function grantedKeys(plugin: VerifiedPlugin, services: PermitServices): ReadonlySet<string> {
+  const stored = services.grants.list(recordIdOf(plugin, services), publisherOf(plugin.trust)).map(({ key }) => key);
+  const once = listPermissions(plugin.spec.manifest.permissions)
+    .map(permissionKey)
+    .filter((key) => services.once?.has(onceKey(plugin, key, services)) === true);
+  return new Set([...stored, ...once]);
+}
+
+function refuseRequired(plugin: VerifiedPlugin, decision: Decision, services: PermitServices): void {
+  const { id } = plugin.spec;
+  const refused = decision.refused.find(({ optional }) => optional !== true);
+  if (refused === undefined) return;
+  const key = permissionKey(refused);
+  const problem = checkRequest(refused);
+  services.audit.append({
+    action: 'refused',
+    plugin: id,
+    detail: { permission: key, by: problem === undefined ? 'policy' : 'rule' },
+  });
+  if (problem !== undefined) {
+    const message = `Plugin "${id}" asks for ${key}, which is never granted: ${problem}`;
+    throw new MmmError('GRANT_INVALID', message, { plugin: id, grant: key, reason: problem });
+  }
+  throw new MmmError(
+    'PERMISSION_DENIED',
+    `Plugin "${id}" needs ${key}, which the permission policy refuses. Change \`refuse\` of [policy] in config.toml ` +
+      'to allow it, or do without this plugin.',
+    { plugin: id, permission: key },
+  );
+}
+
+/** All that is not critical in one question, each critical one in its own. */
+async function askFor(
+  plugin: VerifiedPlugin,
+  missing: readonly Permission[],
+  services: PermitServices,
+): Promise<readonly Permission[]> {
+  const { prompter } = services;
+  if (prompter === undefined) throw consentRequired(plugin, missing, services);
+  const critical = missing.filter((permission) => riskOf(permission, services) === 'critical');
+  const others = missing.filter((permission) => !critical.includes(permission));
+  const questions = [...(others.length === 0 ? [] : [others]), ...critical.map((permission) => [permission])];
+  const answers: { readonly permissions: readonly Permission[]; readonly answer: 'once' | 'always' }[] = [];
+  for (const permissions of questions) {
+    const answer = await ask(prompter, plugin, permissions, missing, services);
+    if (answer === 'deny') throw denied(plugin, permissions, services);
+    answers.push({ permissions, answer });
+  }
+  // Only now, so that a plugin that is denied its last question keeps nothing of the earlier ones.
+  for (const { permissions, answer } of answers) record(plugin, permissions, answer, services);
+  return missing;
+}
+
+async function ask(
+  prompter: PermissionPrompter,
+  plugin: VerifiedPlugin,
+  permissions: readonly Permission[],
+  missing: readonly Permission[],
+  services: PermitServices,
+): Promise<PromptAnswer> {
+  const { id, manifest } = plugin.spec;
+  const publisher = plugin.trust.kind === 'signed' ? plugin.trust.keyName : null;
+  const items = permissions.map(
+    (permission): PromptItem => ({
+      permission,
+      key: permissionKey(permission),
+      risk: riskOf(permission, services),
+      sentence: describePermission(permission),
+      reason: permission.reason ?? null,
+    }),
+  );
+  try {
+    return await prompter.ask({ plugin: id, version: manifest.plugin.version, publisher, items });
+  } catch (error) {
+    throw consentRequired(plugin, missing, services, error);
+  }
+}
+
+/** The audit first: what cannot be recorded is not granted. */
+function record(
+  plugin: VerifiedPlugin,
+  permissions: readonly Permission[],
+  answer: 'once' | 'always',
+  services: PermitServices,
+): void {
+  const publisher = publisherOf(plugin.trust);
+  const keys = permissions.map(permissionKey);
+  services.audit.append({
+    action: 'grant',
+    plugin: plugin.spec.id,
+    detail: { permissions: keys, publisher, source: 'prompt', answer },
+  });
+  if (answer === 'always') {
+    services.grants.add(recordIdOf(plugin, services), publisher, permissions, 'prompt', services.now());
+  } else {
+    for (const key of keys) services.once?.add(onceKey(plugin, key, services));
+  }
+}
+
+function denied(
+  plugin: VerifiedPlugin,
+  permissions: readonly Permission[],
+  services: PermitServices,
+): MmmError<'PERMISSION_DENIED'> {
+  const { id } = plugin.spec;
+  const keys = permissions.map(permissionKey);
+  services.audit.append({ action: 'deny', plugin: id, detail: { permissions: keys, source: 'prompt' } });
+  const list = keys.join(', ');
+  return new MmmError(
+    'PERMISSION_DENIED',
+    `Plugin "${id}" was not started: it needs ${list}, and you did not allow it. To allow it later, run: ` +
+      grantCommand(id, keys),
+    { plugin: id, permission: list },
+  );
+}
+
+function consentRequired(
+  plugin: VerifiedPlugin,
+  missing: readonly Permission[],
+  services: PermitServices,
+  cause?: unknown,
+): MmmError<'CONSENT_REQUIRED'> {
+  const { id } = plugin.spec;
+  const keys = missing.map(permissionKey);
+  services.audit.append({ action: 'deny', plugin: id, detail: { permissions: keys, source: 'nobody_asked' } });
+  const lines = missing.map((permission) => {
+    const { symbol, name } = riskInfo[riskOf(permission, services)];
+    return `  ${symbol} ${permissionKey(permission)} (${name.toLowerCase()}): ${describePermission(permission)}`;
+  });
+  const message = [
+    `Plugin "${id}" needs permissions that nobody has decided on:`,
+    ...lines,
+    `If you agree, run: ${grantCommand(id, keys)}`,
+  ].join('\n');
+  return new MmmError('CONSENT_REQUIRED', message, { plugin: id, permissions: missing }, { cause });
+}
+
+/** The command that grants exactly these, ready to be pasted into a shell. */
+export function grantCommand(plugin: string, keys: readonly string[]): string {
+  return ['mmm', 'plugin', 'grant', plugin, ...keys].map(shellWord).join(' ');
+}
+
+function shellWord(word: string): string {
+  return /^[A-Za-z0-9_./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

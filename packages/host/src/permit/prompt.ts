@@ -1,0 +1,33 @@
+import type { Permission } from '@mmm/protocol';
+import type { RiskLevel } from './risk.ts';
+
+/** `once` lasts as long as this host, `always` is stored for the plugin and its publisher, `deny` stores nothing. */
+export type PromptAnswer = 'once' | 'always' | 'deny';
+
+/** One permission as it is put to a person. */
+export interface PromptItem {
+  readonly permission: Permission;
+  readonly key: string;
+  readonly risk: RiskLevel;
+  /** Ours: safe to print. */
+  readonly sentence: string;
+  /** The author's words, or null. They may say anything and contain anything: show them quoted, safely, and last. */
+  readonly reason: string | null;
+}
+
+export interface PermissionRequest {
+  readonly plugin: string;
+  readonly version: string;
+  /** The name the user gave the key that signed it; null for a plugin without a signature. */
+  readonly publisher: string | null;
+  /** At least one; the answer counts for all of them. A critical one always comes alone. */
+  readonly items: readonly PromptItem[];
+}
+
+/**
+ * Whoever can ask the user. Must answer `deny` when the user turns away; a rejection means that nobody could be
+ * asked.
+ */
+export interface PermissionPrompter {
+  ask(request: PermissionRequest): Promise<PromptAnswer>;
+}

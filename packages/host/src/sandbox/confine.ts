@@ -1,0 +1,186 @@
+import { realpath } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname } from 'node:path';
+import { MmmError } from '@mmm/protocol';
+import type { PermittedPlugin } from '../permit/permitted.ts';
+import { prepareDataDirectory } from './data-directory.ts';
+import { grantMounts } from './filesystem-grants.ts';
+import type { LaunchCommand } from './launch-command.ts';
+import { libraryLayout } from './library-layout.ts';
+import { noneCommand } from './none.ts';
+import type { SandboxProbe } from './probe.ts';
+import { processCommand } from './process.ts';
+import { insidePaths } from './profile.ts';
+import { findCommand, findProgram, type ProgramSearch } from './program.ts';
+import { hardLimits, resourceLimits } from './resource-limits.ts';
+import { searchableBy } from './searchable.ts';
+
+/** What confinement needs to know about the machine and this host: given, never looked up in globals. */
+export interface SandboxMachine {
+  /** What this machine can enforce; run once per process and remembered. */
+  probe(): Promise<SandboxProbe>;
+  /** $MMM_HOME: never visible to a plugin, whatever is granted. */
+  readonly homeDirectory: string;
+  /** This plugin's writable folder. Made if it is missing; its parent must be there. */
+  readonly dataDirectory: string;
+  /** The uid a root host launches this plugin under. Ignored by an ordinary user's host, which has only its own. */
+  readonly uid: number;
+  /** The user named this plugin for level `none`: it then runs without bubblewrap. */
+  readonly allowNone: boolean;
+  /** The Node that runs `node` plugins: the host's own. */
+  readonly nodePath: string;
+  /** Where granted environment variables take their values from. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** What `${project}` in a filesystem grant means. */
+  readonly project?: string;
+  /** What `${home}` in a filesystem grant means. Default: the home folder of the user the host runs as. */
+  readonly userHome?: string;
+  /** Folders searched for programs, in order. */
+  readonly programPath: readonly string[];
+}
+
+/**
+ * Decides how a plugin is confined and returns the one command that starts it so. Fails closed: without a sandbox that
+ * works it throws SANDBOX_UNAVAILABLE, unless the user named this plugin for level `none`. Throws PROGRAM_NOT_FOUND,
+ * GRANT_INVALID, GRANT_UNUSABLE and LAUNCH_FAILED for what the plugin or its grants lack.
+ */
+export async function confine(plugin: PermittedPlugin, machine: SandboxMachine): Promise<LaunchCommand> {
+  const { id, manifest } = plugin.spec;
+  const command = manifest.targets?.[`${process.platform}-${process.arch}`]?.command ?? manifest.plugin.command;
+  if (command === undefined) throw withoutCommand(id);
+  const ownUid = process.getuid?.() ?? 0;
+  const dropsRoot = ownUid === 0;
+  const uid = dropsRoot ? machine.uid : ownUid;
+  if (uid === 0)
+    throw unavailable(id, 'process', 'a plugin never runs as root, and no other uid was given for it.', '');
+  const probe = await machine.probe();
+  if (!machine.allowNone) refuseUnmet(plugin, probe);
+  await prepareDataDirectory(id, machine.dataDirectory, uid);
+  const base = {
+    plugin: id,
+    dropsRoot,
+    uid,
+    tools: probe.tools,
+    limits: resourceLimits(manifest.limits),
+    ceiling: await hardLimits(),
+    bundleDirectory: plugin.bundleDirectory,
+    dataDirectory: machine.dataDirectory,
+    granted: plugin.granted,
+    environment: machine.environment,
+  };
+  if (machine.allowNone) {
+    const program = await findProgram(command, await programSearch(plugin, machine, 'host'));
+    if (dropsRoot)
+      await requireReachable(id, uid, probe, [plugin.bundleDirectory, machine.dataDirectory, program.argv[0]]);
+    return noneCommand({ ...base, argv: program.argv });
+  }
+  const search = await programSearch(plugin, machine, 'sandbox');
+  const commands = plugin.granted.flatMap((permission) => (permission.kind === 'commands' ? [permission.name] : []));
+  const [program, grants, ...granted] = await Promise.all([
+    findProgram(command, search),
+    filesystemOf(plugin, machine, uid, dropsRoot),
+    ...commands.map((name) => findCommand(name, search)),
+  ]);
+  return processCommand({
+    ...base,
+    bubblewrap: probe.bubblewrap.path ?? '',
+    architecture: process.arch,
+    layout: search.layout,
+    argv: program.argv,
+    programs: [...program.mounts, ...granted.flat()],
+    grants: grants.mounts,
+    hidden: grants.hidden,
+  });
+}
+
+async function filesystemOf(plugin: PermittedPlugin, machine: SandboxMachine, uid: number, dropsRoot: boolean) {
+  return await grantMounts(plugin.granted, {
+    plugin: plugin.spec.id,
+    dataDirectory: machine.dataDirectory,
+    homeDirectory: await realpath(machine.homeDirectory).catch(() => machine.homeDirectory),
+    userHome: machine.userHome ?? homedir(),
+    project: machine.project,
+    uid,
+    dropsRoot,
+  });
+}
+
+async function programSearch(
+  plugin: PermittedPlugin,
+  machine: SandboxMachine,
+  from: 'sandbox' | 'host',
+): Promise<ProgramSearch> {
+  const view =
+    from === 'sandbox'
+      ? { bundle: insidePaths.plugin, node: insidePaths.node }
+      : { bundle: plugin.bundleDirectory, node: machine.nodePath };
+  return {
+    plugin: plugin.spec.id,
+    bundleDirectory: plugin.bundleDirectory,
+    nodePath: machine.nodePath,
+    programPath: machine.programPath,
+    layout: await libraryLayout(),
+    view,
+  };
+}
+
+/** The manifest names the least level its author accepts; the machine offers `process` or nothing. */
+function refuseUnmet(plugin: PermittedPlugin, probe: SandboxProbe): void {
+  const wanted = plugin.spec.manifest.plugin.sandbox;
+  if (wanted === 'wasm' || wanted === 'container') {
+    throw unavailable(
+      plugin.spec.id,
+      wanted,
+      `this host has no level "${wanted}".`,
+      'Ask its author for level "process".',
+    );
+  }
+  if (probe.mechanism === 'none') {
+    const reason = probe.bubblewrap.reason ?? 'no sandbox works on this machine.';
+    throw unavailable(
+      plugin.spec.id,
+      'process',
+      reason,
+      probe.advice === undefined ? '' : `To mend it: ${probe.advice}`,
+    );
+  }
+}
+
+/** Without mounts, a uid that is not root must be able to walk to what it runs. */
+async function requireReachable(
+  id: string,
+  uid: number,
+  probe: SandboxProbe,
+  paths: readonly (string | undefined)[],
+): Promise<void> {
+  if (probe.tools.setpriv === null) {
+    throw unavailable(
+      id,
+      'none',
+      'setpriv is not installed, so the plugin could not leave root.',
+      'Install util-linux.',
+    );
+  }
+  for (const path of paths) {
+    const blocked = path === undefined ? undefined : await searchableBy(uid, dirname(path));
+    if (blocked === undefined) continue;
+    const fix = `Run it confined, or move it to where uid ${uid} can reach it.`;
+    throw unavailable(id, 'none', `uid ${uid}, which it would run as, cannot enter ${blocked}.`, fix);
+  }
+}
+
+function withoutCommand(plugin: string): MmmError {
+  const reason = `its manifest has no command for ${process.platform}-${process.arch}`;
+  return new MmmError('LAUNCH_FAILED', `Plugin "${plugin}" cannot be started: ${reason}.`, {
+    plugin,
+    stage: 'sandbox',
+    reason,
+    stderrTail: '',
+  });
+}
+
+function unavailable(plugin: string, wanted: string, reason: string, fix: string): MmmError {
+  const sentence =
+    `Plugin "${plugin}" was not started: it must run at sandbox level "${wanted}", but ${reason} ${fix}`.trim();
+  return new MmmError('SANDBOX_UNAVAILABLE', sentence, { plugin, wanted, reason });
+}

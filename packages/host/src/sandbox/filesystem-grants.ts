@@ -1,0 +1,189 @@
+import type { Stats } from 'node:fs';
+import { access, constants, lstat, readlink, stat } from 'node:fs/promises';
+import { dirname, isAbsolute, join, normalize, relative } from 'node:path';
+import { MmmError, type Permission, permissionKey } from '@mmm/protocol';
+import type { Mount } from './mount.ts';
+
+type FilesystemGrant = Extract<Permission, { kind: 'filesystem' }>;
+
+/** What the placeholders in a granted path mean, and who will use it. */
+export interface GrantPlaces {
+  readonly plugin: string;
+  readonly dataDirectory: string;
+  /** $MMM_HOME: keys, trust and other plugins' data. Nothing in it can be granted. */
+  readonly homeDirectory: string;
+  readonly userHome: string;
+  readonly project: string | undefined;
+  /** The real uid and gid of the plugin. */
+  readonly uid: number;
+  /** True when the host is root and the plugin is not: then access is judged by mode bits. */
+  readonly dropsRoot: boolean;
+}
+
+export interface GrantMounts {
+  readonly mounts: readonly Mount[];
+  /** Folders inside the mounts that must be covered by an empty one. */
+  readonly hidden: readonly string[];
+}
+
+const placeholders = ['plugin.data', 'project', 'home'].map((name) => `\${${name}}`);
+/** Kernel interfaces, sockets of daemons, and the places the plugin's own folders are shown at. */
+const refusedFolders = ['/proc', '/sys', '/dev', '/run', '/var/run', '/boot', '/plugin', '/data', '/.mmm'];
+/** Granting one of these whole would put the host's programs and libraries over the chosen ones. */
+const refusedWhole = [
+  '/',
+  '/usr',
+  '/usr/bin',
+  '/usr/lib',
+  '/usr/lib64',
+  '/bin',
+  '/sbin',
+  '/lib',
+  '/lib64',
+  '/usr/local',
+  '/usr/local/bin',
+];
+
+/**
+ * Turns the filesystem grants into mounts, resolved anew at each launch. A path below a folder the plugin can write
+ * gets no mount of its own, so the plugin cannot put a link in its place between check and use. Throws GRANT_INVALID or
+ * GRANT_UNUSABLE, each with what would mend it.
+ */
+export async function grantMounts(granted: readonly Permission[], places: GrantPlaces): Promise<GrantMounts> {
+  const grants = granted.filter((permission) => permission.kind === 'filesystem');
+  const wanted = grants.flatMap((grant) => {
+    const path = expand(grant, places);
+    return path === undefined ? [] : [{ grant, path }];
+  });
+  const writable = wanted.filter(({ grant }) => grant.access === 'write').map(({ path }) => path);
+  const mounts: Mount[] = [];
+  // Outer folders first: an inner mount would be hidden by an outer one that follows.
+  for (const { grant, path } of wanted.sort((left, right) => left.path.length - right.path.length)) {
+    const source = await resolvePlain(grant, path, [places.dataDirectory, ...writable], places);
+    await checkUsable(grant, source, places);
+    const outer = mounts.findLast((mount) => isInside(path, mount.target));
+    if (outer !== undefined && (outer.writable || grant.access !== 'write')) continue;
+    // Inside another mount a link on the way is visible as a link, so the folder is shown at its real place.
+    mounts.push({ source, target: outer === undefined ? path : source, writable: grant.access === 'write' });
+  }
+  const hidden = mounts
+    .filter(({ source }) => isInside(places.homeDirectory, source))
+    .map(({ source, target }) => join(target, relative(source, places.homeDirectory)));
+  return { mounts, hidden };
+}
+
+/** The absolute path a grant means; undefined when it is the plugin's own data, which every plugin has anyway. */
+function expand(grant: FilesystemGrant, places: GrantPlaces): string | undefined {
+  if (/^\$\{plugin\.data\}(?:\/|$)/.test(grant.path)) return undefined;
+  if (/^\$\{project\}(?:\/|$)/.test(grant.path) && places.project === undefined) {
+    throw invalid(grant, places, 'There is no project here. Run mmm inside one, or name it with --project.');
+  }
+  const path = normalize(
+    grant.path.replace(/^\$\{project\}(?=\/|$)/, places.project ?? '').replace(/^\$\{home\}(?=\/|$)/, places.userHome),
+  ).replace(/(.)\/$/, '$1');
+  if (/\$\{/.test(path)) {
+    throw invalid(grant, places, `Only ${placeholders.join(', ')} can be used, each at the start of the path.`);
+  }
+  if (!isAbsolute(path) || path.includes('\0')) throw invalid(grant, places, 'It must be an absolute path.');
+  refuseSpecial(grant, path, places);
+  return path;
+}
+
+function refuseSpecial(grant: FilesystemGrant, path: string, places: GrantPlaces): void {
+  const special = refusedFolders.find((folder) => isInside(path, folder));
+  if (special !== undefined) {
+    throw invalid(grant, places, `${special} is never shown to a plugin from the host. Grant another folder.`);
+  }
+  if (refusedWhole.includes(path)) {
+    throw invalid(grant, places, `${path} as a whole cannot be granted. Grant the folder inside it that is needed.`);
+  }
+  if (isInside(path, places.homeDirectory)) {
+    throw invalid(grant, places, `It is inside ${places.homeDirectory}, where keys and grants are kept.`);
+  }
+}
+
+/**
+ * Follows the path component by component. A link is followed only where the plugin could not have put it: never below
+ * a folder it can write, and never one that it owns itself.
+ */
+async function resolvePlain(
+  grant: FilesystemGrant,
+  path: string,
+  writable: readonly string[],
+  places: GrantPlaces,
+): Promise<string> {
+  let rest = path.split('/').filter((part) => part !== '');
+  let current = '/';
+  for (let links = 0; rest.length > 0; ) {
+    const [name = '', ...others] = rest;
+    const next = join(current, name);
+    const status = await lstat(next).catch(() => undefined);
+    if (status === undefined) throw invalid(grant, places, `${next} does not exist. Create it, or revoke the grant.`);
+    if (!status.isSymbolicLink()) {
+      current = next;
+      rest = others;
+      continue;
+    }
+    const isPlanted =
+      writable.some((folder) => isInside(next, folder)) || (places.dropsRoot && status.uid === places.uid);
+    if (isPlanted) throw invalid(grant, places, `${next} is a link that the plugin could have made. Remove it.`);
+    if (++links > 40) throw invalid(grant, places, `${next} is a circle of links.`);
+    const target = await readlink(next);
+    rest = [...target.split('/').filter((part) => part !== ''), ...others];
+    if (target.startsWith('/')) current = '/';
+    rest = rest.filter((part) => part !== '.');
+    while (rest[0] === '..') {
+      current = dirname(current);
+      rest = rest.slice(1);
+    }
+  }
+  refuseSpecial(grant, current, places);
+  return current;
+}
+
+async function checkUsable(grant: FilesystemGrant, source: string, places: GrantPlaces): Promise<void> {
+  const status = await stat(source);
+  if (!status.isDirectory() && !status.isFile()) {
+    throw invalid(grant, places, `${source} is a socket, a pipe or a device. Only files and folders can be granted.`);
+  }
+  const wantsWrite = grant.access === 'write';
+  const mode = (wantsWrite ? 0o2 : 0o4) | (status.isDirectory() ? 0o1 : 0);
+  const allowed = places.dropsRoot
+    ? allowsByMode(status, places.uid, mode)
+    : await allowsUs(source, wantsWrite, status);
+  if (allowed) return;
+  const fix = wantsWrite ? `chown -R ${places.uid}:${places.uid} '${source}'` : `chmod -R o+rX '${source}'`;
+  const verb = wantsWrite ? 'write' : 'read';
+  throw new MmmError(
+    'GRANT_UNUSABLE',
+    `Plugin "${places.plugin}" runs as uid ${places.uid}, which cannot ${verb} ${source}. To let it: ${fix}`,
+    { plugin: places.plugin, path: source, uid: places.uid, fix },
+  );
+}
+
+function allowsByMode(status: Stats, uid: number, wanted: number): boolean {
+  const shift = status.uid === uid ? 6 : status.gid === uid ? 3 : 0;
+  return ((status.mode >> shift) & wanted) === wanted;
+}
+
+async function allowsUs(source: string, wantsWrite: boolean, status: Stats): Promise<boolean> {
+  const mode = (wantsWrite ? constants.W_OK : constants.R_OK) | (status.isDirectory() ? constants.X_OK : 0);
+  return access(source, mode).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** True for the folder itself and for everything in it. */
+function isInside(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`);
+}
+
+function invalid(grant: FilesystemGrant, places: GrantPlaces, reason: string): MmmError {
+  const key = permissionKey(grant);
+  return new MmmError('GRANT_INVALID', `The grant "${key}" of plugin "${places.plugin}" cannot be used. ${reason}`, {
+    plugin: places.plugin,
+    grant: key,
+    reason,
+  });
+}

@@ -1,0 +1,202 @@
+import type { DescriptorInput, EnforcementReport } from './launch-command.ts';
+import type { LibraryLayout } from './library-layout.ts';
+import type { Mount } from './mount.ts';
+import { type HardLimits, limitArguments, type ResourceLimits } from './resource-limits.ts';
+import { hasSeccompFilter, seccompFilter } from './seccomp.ts';
+
+/** Paths as the plugin sees them. They say nothing about the host: no user name, no home folder. */
+export const insidePaths = {
+  plugin: '/plugin',
+  data: '/data',
+  temporary: '/tmp',
+  node: '/usr/bin/node',
+  /** The helpers that start the plugin; off the PATH, because no plugin was granted them. */
+  tools: '/.mmm',
+} as const;
+
+/** Everything the profile depends on. Facts come in as values, so the profile can be read and tested without a machine. */
+export interface ProfileParts {
+  /** Root without a user namespace, dropping to `uid`; or an ordinary user inside a user namespace. */
+  readonly dropsRoot: boolean;
+  readonly uid: number;
+  readonly architecture: string;
+  readonly layout: LibraryLayout;
+  readonly tools: { readonly setpriv: string | null; readonly prlimit: string | null };
+  readonly limits: ResourceLimits;
+  readonly ceiling: HardLimits;
+  readonly bundleDirectory: string;
+  readonly dataDirectory: string;
+  readonly argv: readonly string[];
+  /** Programs, interpreters and what they need. */
+  readonly programs: readonly Mount[];
+  /** What the filesystem grants show. */
+  readonly grants: readonly Mount[];
+  /** Folders inside the grants that stay hidden. */
+  readonly hidden: readonly string[];
+}
+
+export interface BubblewrapProfile {
+  /** For `bwrap`: its own words; the options travel by descriptor, out of sight of /proc/1/cmdline. */
+  readonly args: readonly string[];
+  readonly descriptors: readonly DescriptorInput[];
+  readonly statusDescriptor: number;
+  readonly enforcement: EnforcementReport;
+  /** The options, one word each: what `args` and the first descriptor amount to. */
+  readonly options: readonly string[];
+}
+
+/** Room in /tmp and /dev/shm each. It is memory, which no other limit counts. */
+const temporaryBytes = 64 * 1024 * 1024;
+const descriptors = { options: 3, status: 4, seccomp: 5, firstFile: 6 } as const;
+
+/** The whole confinement of one launch as bubblewrap options. */
+export function bubblewrapProfile(parts: ProfileParts): BubblewrapProfile {
+  const hasFilter = hasSeccompFilter(parts.architecture);
+  const files = syntheticFiles(parts.uid);
+  const options = [
+    ...namespaces(parts.dropsRoot),
+    ...['--json-status-fd', String(descriptors.status)],
+    ...(hasFilter ? ['--seccomp', String(descriptors.seccomp)] : []),
+    ...systemMounts(parts),
+    ...files.flatMap(({ path }, index) => {
+      return ['--perms', '0444', '--ro-bind-data', String(descriptors.firstFile + index), path];
+    }),
+    ...kernelMounts(),
+    ...folders(parts.grants.flatMap(({ target }) => foldersAbove(target))),
+    ...parts.grants.flatMap(bind),
+    ...parts.hidden.flatMap((path) => ['--tmpfs', path, '--remount-ro', path]),
+    ...bind({ source: parts.bundleDirectory, target: insidePaths.plugin, writable: false }),
+    ...bind({ source: parts.dataDirectory, target: insidePaths.data, writable: true }),
+    // Last: from here on the root is read-only, so every folder to mount on must exist by now.
+    ...['--remount-ro', '/dev', '--remount-ro', '/'],
+    ...['--chdir', insidePaths.plugin],
+  ];
+  return {
+    options,
+    args: ['--args', String(descriptors.options), '--', ...starter(parts), ...parts.argv],
+    descriptors: [
+      { fd: descriptors.options, bytes: Buffer.from(options.map((option) => `${option}\0`).join('')) },
+      ...(hasSeccompFilter(parts.architecture)
+        ? [{ fd: descriptors.seccomp, bytes: seccompFilter(parts.architecture) }]
+        : []),
+      ...files.map(({ text }, index) => ({ fd: descriptors.firstFile + index, bytes: Buffer.from(text) })),
+    ],
+    statusDescriptor: descriptors.status,
+    enforcement: {
+      filesystem: 'enforced',
+      network: 'enforced',
+      environment: 'enforced',
+      commands: 'enforced',
+      processes: parts.tools.prlimit === null ? 'partial' : 'enforced',
+      ipc: hasFilter ? 'enforced' : 'partial',
+      // RLIMIT_DATA bounds each process, not their sum.
+      memory: parts.tools.prlimit === null ? 'declared' : 'partial',
+    },
+  };
+}
+
+/**
+ * A network namespace of its own always: hosts that are granted come in by the egress proxy, never by sharing the host's.
+ * As root there is no user namespace: the mounts need none, and the three capabilities let `setpriv` leave root for good.
+ */
+function namespaces(dropsRoot: boolean): string[] {
+  return [
+    ...(dropsRoot ? [] : ['--unshare-user']),
+    ...['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-net', '--unshare-cgroup-try'],
+    ...['--cap-drop', 'ALL'],
+    ...(dropsRoot ? ['CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP'].flatMap((name) => ['--cap-add', name]) : []),
+    // A session of its own also gives the plugin a process group of its own, which SIGTERM is sent to.
+    ...['--new-session', '--die-with-parent', '--hostname', 'plugin'],
+  ];
+}
+
+/** Libraries, programs and the helpers: read-only, each at one path, links of the host's top level recreated. */
+function systemMounts(parts: ProfileParts): string[] {
+  const { layout, tools } = parts;
+  const needed = parts.dropsRoot ? [tools.setpriv, tools.prlimit] : [tools.prlimit];
+  const helpers = needed
+    .filter((tool) => tool !== null)
+    .map((source) => {
+      return { source, target: insideTool(source), writable: false };
+    });
+  const libraries = [...layout.folders, ...layout.files].map((path) => ({
+    source: path,
+    target: path,
+    writable: false,
+  }));
+  const programs = [...parts.programs, ...helpers].map((mount) => {
+    return { ...mount, target: withoutLinks(mount.target, layout) };
+  });
+  return [
+    ...folders(['/etc', '/usr', '/usr/bin', insidePaths.tools]),
+    ...folders([...libraries, ...programs].flatMap(({ target }) => foldersAbove(target))),
+    ...libraries.flatMap(bind),
+    ...layout.links.flatMap(({ path, target }) => ['--symlink', target, path]),
+    ...programs.flatMap(bind),
+  ];
+}
+
+/** A mount point below a link is given by the real path: bubblewrap makes folders, and a link is in the way of one. */
+function withoutLinks(path: string, layout: LibraryLayout): string {
+  const link = layout.links.find((candidate) => path.startsWith(`${candidate.path}/`));
+  if (link === undefined) return path;
+  const parent = link.path.slice(0, link.path.lastIndexOf('/'));
+  const target = link.target.startsWith('/') ? link.target : `${parent}/${link.target}`;
+  return target + path.slice(link.path.length);
+}
+
+/** /proc/sys is bound read-only: bubblewrap alone leaves it writable for some uids. /dev/shm gets a size like /tmp. */
+function kernelMounts(): string[] {
+  const temporary = (path: string): string[] => ['--perms', '1777', '--size', String(temporaryBytes), '--tmpfs', path];
+  return [
+    ...['--proc', '/proc', '--ro-bind', '/proc/sys', '/proc/sys'],
+    ...['--dev', '/dev', ...temporary('/dev/shm')],
+    ...temporary(insidePaths.temporary),
+  ];
+}
+
+/** What programs expect in /etc, without a word about the host. */
+function syntheticFiles(uid: number): { path: string; text: string }[] {
+  return [
+    { path: '/etc/passwd', text: `plugin:x:${uid}:${uid}:plugin:${insidePaths.data}:/bin/false\n` },
+    { path: '/etc/group', text: `plugin:x:${uid}:\n` },
+    { path: '/etc/hosts', text: '127.0.0.1 localhost plugin\n::1 localhost\n' },
+    { path: '/etc/nsswitch.conf', text: 'passwd: files\ngroup: files\nhosts: files\n' },
+  ];
+}
+
+/** The words in front of the plugin: leave root, then take limits that count for this uid in this namespace. */
+function starter(parts: ProfileParts): string[] {
+  const { setpriv, prlimit } = parts.tools;
+  const drop = parts.dropsRoot && setpriv !== null ? dropArguments(insideTool(setpriv), parts.uid) : [];
+  const limit = prlimit === null ? [] : limitArguments(insideTool(prlimit), parts.limits, parts.ceiling);
+  return [...drop, ...limit];
+}
+
+/** The `setpriv` words that leave root for good: no capability, no group, no way to gain a privilege again. */
+export function dropArguments(setpriv: string, uid: number): string[] {
+  return [
+    setpriv,
+    ...[`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--inh-caps=-all', '--bounding-set=-all'],
+    ...['--no-new-privs', '--'],
+  ];
+}
+
+/** Folders to mount on are made one by one: bubblewrap would give them the mode of what is mounted, private ones too. */
+function folders(paths: readonly string[]): string[] {
+  return [...new Set(paths)].flatMap((path) => ['--perms', '0755', '--dir', path]);
+}
+
+/** `/home` and `/home/user` for `/home/user/project`. */
+function foldersAbove(path: string): string[] {
+  const parts = path.split('/').slice(1, -1);
+  return parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}`);
+}
+
+function insideTool(path: string): string {
+  return `${insidePaths.tools}/${path.slice(path.lastIndexOf('/') + 1)}`;
+}
+
+function bind({ source, target, writable }: Mount): string[] {
+  return [writable ? '--bind' : '--ro-bind', source, target];
+}

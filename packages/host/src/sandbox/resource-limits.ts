@@ -1,0 +1,62 @@
+import { readFile } from 'node:fs/promises';
+import type { Manifest } from '@mmm/protocol';
+import { hostLimits } from '../limits.ts';
+
+/** The limits one launch runs under, in the units of the kernel. */
+export interface ResourceLimits {
+  readonly dataBytes: number;
+  readonly processes: number;
+  readonly files: number;
+  readonly fileSizeBytes: number;
+}
+
+const mebibyte = 1024 * 1024;
+
+/** What the manifest asks for, or the defaults. */
+export function resourceLimits(limits: Manifest['limits']): ResourceLimits {
+  return {
+    dataBytes: Math.round((limits.memory_mb ?? hostLimits.memoryMb) * mebibyte),
+    processes: limits.processes ?? hostLimits.processes,
+    files: limits.files ?? hostLimits.files,
+    fileSizeBytes: hostLimits.fileSizeMb * mebibyte,
+  };
+}
+
+/**
+ * The `prlimit` words in front of a plugin. The data segment and not the address space is limited, because Node reserves
+ * gigabytes of addresses it never uses. No limit is above `ceiling`, the hard limits of this process: raising one fails.
+ */
+export function limitArguments(prlimit: string, limits: ResourceLimits, ceiling: HardLimits): string[] {
+  return [
+    prlimit,
+    `--data=${Math.min(limits.dataBytes, ceiling.dataBytes)}`,
+    `--nproc=${Math.min(limits.processes, ceiling.processes)}`,
+    `--nofile=${Math.min(limits.files, ceiling.files)}`,
+    `--fsize=${Math.min(limits.fileSizeBytes, ceiling.fileSizeBytes)}`,
+    '--core=0',
+    '--',
+  ];
+}
+
+export type HardLimits = ResourceLimits;
+
+/** The hard limits of this process; Infinity where there is none. */
+export async function hardLimits(): Promise<HardLimits> {
+  const text = await readFile('/proc/self/limits', 'utf8').catch(() => '');
+  return parseHardLimits(text);
+}
+
+/** Reads the table of /proc/PID/limits: name, soft limit, hard limit, unit. */
+export function parseHardLimits(text: string): HardLimits {
+  const hard = (name: string): number => {
+    const line = text.split('\n').find((candidate) => candidate.startsWith(name));
+    const value = line?.slice(name.length).trim().split(/\s+/)[1];
+    return value === undefined || value === 'unlimited' ? Number.POSITIVE_INFINITY : Number(value);
+  };
+  return {
+    dataBytes: hard('Max data size'),
+    processes: hard('Max processes'),
+    files: hard('Max open files'),
+    fileSizeBytes: hard('Max file size'),
+  };
+}

@@ -1,0 +1,32 @@
+import type { Readable } from 'node:stream';
+
+/** Far more than bubblewrap ever writes; a sandbox that writes more is not believed. */
+const statusBytesMax = 16 * 1024;
+
+/** What bubblewrap reports on its status descriptor: one JSON document a line. */
+export class SandboxStatus {
+  #text = '';
+
+  constructor(stream: Readable) {
+    stream.setEncoding('utf8');
+    stream.on('data', (text: string) => {
+      if (this.#text.length < statusBytesMax) this.#text += text;
+    });
+    stream.on('error', () => undefined);
+  }
+
+  /** The first process of the sandbox's own namespace, which leads the plugin's session; undefined before it exists. */
+  get innerPid(): number | undefined {
+    return this.#number('child-pid');
+  }
+
+  /** Reported only when the command inside was started; undefined when the sandbox itself failed. */
+  get exitCode(): number | undefined {
+    return this.#number('exit-code');
+  }
+
+  #number(key: string): number | undefined {
+    const match = new RegExp(`"${key}"\\s*:\\s*(\\d+)`).exec(this.#text);
+    return match?.[1] === undefined ? undefined : Number(match[1]);
+  }
+}

@@ -1,0 +1,157 @@
+import { constants } from 'node:os';
+import { dirname } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { MmmError, wireLimits } from '@mmm/protocol';
+import type { Clock } from '@mmm/rpc';
+import { execa } from 'execa';
+import { hostLimits } from '../limits.ts';
+import type { LaunchCommand } from '../sandbox/launch-command.ts';
+import type { Child, ChildExit } from './child.ts';
+import { childTransport } from './child-transport.ts';
+import { ProcessGroup } from './process-group.ts';
+import { SandboxStatus } from './sandbox-status.ts';
+import { LineSplitter, LineTail } from './stderr-log.ts';
+
+export interface SpawnServices {
+  readonly plugin: string;
+  readonly clock: Clock;
+  /** One line the plugin printed on stderr; `cut` when only its start is given. */
+  onLine(stream: 'stderr', line: string, cut: boolean): void;
+}
+
+/** What is still in the pipes of a dead process is read for this long; a grandchild that holds them open gets no more. */
+const drainMs = 50;
+
+/**
+ * Starts the process, in a group of its own and with exactly the given environment. Resolves when the kernel has started
+ * it. Throws PROGRAM_NOT_FOUND or LAUNCH_FAILED when it could not be started. To be called on the main thread only: the
+ * tie of the child's life to ours is to the thread that started it.
+ */
+export async function spawn(command: LaunchCommand, services: SpawnServices): Promise<Child> {
+  const subprocess = execa(command.file, [...command.args], {
+    cwd: command.cwd,
+    env: { ...command.env },
+    extendEnv: false,
+    detached: true,
+    cleanup: false,
+    // The defaults keep all output in memory and end a child that printed 100 MB.
+    buffer: false,
+    reject: false,
+    stripFinalNewline: false,
+    stdio: stdioOf(command),
+  });
+  // With `reject: false` it still rejects on mistakes in the options.
+  const result = subprocess.catch((error: unknown) => ({ code: undefined, message: String(error) }));
+  const { pid } = subprocess;
+  const { stdin, stdout, stderr } = subprocess;
+  if (pid === undefined || stdin === null || stdout === null || stderr === null) {
+    const failed = (await result) as { code?: string; message?: string };
+    throw spawnError(command, services.plugin, failed.code, failed.message ?? 'no process was started');
+  }
+  // Everything is attached in this turn: execa lets streams nobody listens to run dry in the next one.
+  const transport = childTransport(stdin, stdout);
+  const tail = new LineTail(hostLimits.stderrTailBytes);
+  readLines(stderr, tail, services);
+  const status = statusOf(command, subprocess.stdio);
+  const group = new ProcessGroup(pid, status);
+  const startedAtMs = services.clock.now();
+  const exited = new Promise<ChildExit>((resolve) => {
+    subprocess.once('exit', (code, signal) => {
+      group.end();
+      void drained([stdout, stderr, subprocess.stdio[command.statusDescriptor ?? -1]], services.clock).then(() => {
+        stdin.destroy();
+        resolve(pluginExit(code, signal, status));
+      });
+    });
+  });
+  for (const { fd, bytes } of command.descriptors) feed(subprocess.stdio[fd], bytes);
+  return {
+    pid,
+    get pluginPid() {
+      return group.pluginPid;
+    },
+    startedAtMs,
+    transport,
+    exited,
+    stderrTail: () => tail.text(),
+    addToTail: (line) => tail.add(line),
+    closeInput: () => {
+      stdin.end();
+    },
+    kill: (signal) => group.signal(signal),
+  };
+}
+
+/** stdin, stdout and stderr, then one pipe for every further descriptor up to the highest in use. */
+function stdioOf(command: LaunchCommand): ['pipe', 'pipe', 'pipe', ...'pipe'[]] {
+  const numbers = command.descriptors.map(({ fd }) => fd);
+  const highest = Math.max(2, command.statusDescriptor ?? 0, ...numbers);
+  return ['pipe', 'pipe', 'pipe', ...Array.from({ length: highest - 2 }, () => 'pipe' as const)];
+}
+
+function feed(stream: unknown, bytes: Uint8Array): void {
+  const pipe = stream as Writable;
+  // A child that ended before it read this shows in its exit.
+  pipe.on('error', () => undefined);
+  pipe.end(bytes);
+}
+
+function readLines(stderr: Readable, tail: LineTail, services: SpawnServices): void {
+  const lines = new LineSplitter(wireLimits.logLineBytes, (line, cut) => {
+    tail.add(line);
+    services.onLine('stderr', line, cut);
+  });
+  stderr.on('data', (chunk: Buffer) => lines.push(chunk));
+  stderr.on('end', () => lines.end());
+  stderr.on('error', () => undefined);
+}
+
+function statusOf(command: LaunchCommand, stdio: readonly unknown[]): SandboxStatus | undefined {
+  return command.statusDescriptor === null ? undefined : new SandboxStatus(stdio[command.statusDescriptor] as Readable);
+}
+
+/** Resolves when every stream has ended, or after a bounded moment, and lets none of them live on. */
+async function drained(streams: readonly unknown[], clock: Clock): Promise<void> {
+  const open = (streams as (Readable | undefined)[]).filter((stream) => stream !== undefined && stream !== null);
+  const over = new AbortController();
+  const ended = open.map((stream) => {
+    return new Promise<void>((resolve) => {
+      if (stream.readableEnded || stream.destroyed) resolve();
+      else stream.once('end', resolve).once('close', resolve);
+    });
+  });
+  const late = clock.sleep(drainMs, over.signal).catch(() => undefined);
+  await Promise.race([Promise.all(ended), late]);
+  over.abort();
+  for (const stream of open) stream.destroy();
+}
+
+/** bubblewrap ends with 128 + n for a plugin that signal n ended, as a shell does. */
+function pluginExit(code: number | null, signal: NodeJS.Signals | null, status: SandboxStatus | undefined): ChildExit {
+  if (signal !== null || code === null) return { code: null, signal: signal ?? 'SIGKILL' };
+  if (status === undefined) return { code, signal: null };
+  if (code !== 0 && status.exitCode === undefined) return { code, signal: null, sandboxFailed: true };
+  const name = Object.entries(constants.signals).find(([, number]) => number === code - 128)?.[0];
+  return name === undefined ? { code, signal: null } : { code: null, signal: name as NodeJS.Signals };
+}
+
+function spawnError(command: LaunchCommand, plugin: string, code: string | undefined, message: string): MmmError {
+  if (code === 'ENOENT' && command.mechanism === 'none') {
+    const searched = [dirname(command.file)];
+    const sentence = `Plugin "${plugin}" starts "${command.file}", which is not there any more. Install the plugin again.`;
+    return new MmmError('PROGRAM_NOT_FOUND', sentence, { plugin, program: command.file, searched });
+  }
+  const why: Readonly<Record<string, string>> = {
+    EAGAIN: 'the system has no room for another process; stop some and try again',
+    EMFILE: 'the host has too many files open; raise its limit with `ulimit -n`',
+    ENOENT: `${command.file} is not there any more; run \`mmm doctor\``,
+    EACCES: `${command.file} may not be executed`,
+  };
+  const reason = why[code ?? ''] ?? message;
+  return new MmmError('LAUNCH_FAILED', `Plugin "${plugin}" could not be started: ${reason}.`, {
+    plugin,
+    stage: 'spawn',
+    reason,
+    stderrTail: '',
+  });
+}

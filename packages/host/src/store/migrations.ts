@@ -1,0 +1,69 @@
+import { MmmError } from '@mmm/protocol';
+import type { Database } from './database.ts';
+
+/**
+ * What turns version n into n + 1 of the schema, in order; never edited once released. The version of a file is its
+ * `user_version`; a fresh file has 0.
+ */
+const migrations: readonly string[] = [
+  `
+  CREATE TABLE grants (
+    plugin TEXT NOT NULL, publisher TEXT NOT NULL, key TEXT NOT NULL,
+    source TEXT NOT NULL CHECK (source IN ('user', 'flag', 'prompt')), granted_at TEXT NOT NULL,
+    PRIMARY KEY (plugin, publisher, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE plugins (
+    id TEXT PRIMARY KEY, enabled INTEGER NOT NULL DEFAULT 1,
+    bundle_sha256 TEXT, version TEXT, installed_at TEXT, unsigned_exception TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE uids (plugin TEXT PRIMARY KEY, uid INTEGER NOT NULL UNIQUE) STRICT, WITHOUT ROWID;
+  CREATE TABLE statistics (
+    plugin TEXT PRIMARY KEY, executions INTEGER NOT NULL, failures INTEGER NOT NULL, last_at_ms REAL,
+    total_ms REAL NOT NULL, max_ms REAL NOT NULL, loads INTEGER NOT NULL, last_load_ms REAL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE latencies (
+    plugin TEXT NOT NULL, bucket INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (plugin, bucket)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE exits (
+    plugin TEXT NOT NULL, kind TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (plugin, kind)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE last_exits (
+    id INTEGER PRIMARY KEY, plugin TEXT NOT NULL, at_ms REAL NOT NULL, kind TEXT NOT NULL,
+    detail TEXT NOT NULL, stderr_tail TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX last_exits_plugin ON last_exits (plugin, id);
+  CREATE TABLE chain_head (
+    one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL, bytes INTEGER NOT NULL
+  ) STRICT;
+  `,
+];
+
+/** The newest schema this mmm knows. */
+export const schemaVersion = migrations.length;
+
+/**
+ * Brings the file to this mmm's schema in one transaction; several processes may try at once. Throws STATE_UNREADABLE
+ * for a file of a newer mmm, whose meaning this one cannot know, and leaves it as it is.
+ */
+export function migrate(database: Database): void {
+  if (versionOf(database) === schemaVersion) return;
+  database.transaction('full', () => {
+    const version = versionOf(database);
+    for (const migration of migrations.slice(version)) database.execute(migration);
+    database.execute(`PRAGMA user_version = ${schemaVersion}`);
+  });
+}
+
+function versionOf(database: Database): number {
+  const version = database.get<{ user_version: number }>('PRAGMA user_version')?.user_version ?? 0;
+  if (version > schemaVersion) {
+    const reason = `it has version ${version}, and this mmm knows up to ${schemaVersion}`;
+    throw new MmmError(
+      'STATE_UNREADABLE',
+      `The state file ${database.file} was written by a newer mmm: ${reason}. Update mmm, or choose another ` +
+        'home with --home.',
+      { file: database.file, reason },
+    );
+  }
+  return version;
+}

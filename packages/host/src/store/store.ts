@@ -1,0 +1,174 @@
+import type { Permission } from '@mmm/protocol';
+import { SqliteChainHead } from './chain-head.ts';
+import { Database } from './database.ts';
+import { SqliteGrants } from './grants.ts';
+import { migrate } from './migrations.ts';
+import { SqlitePluginRecords } from './plugin-records.ts';
+import { SqliteStatistics } from './statistics.ts';
+
+export type GrantSource = 'user' | 'flag' | 'prompt';
+
+/** What a user allowed one plugin of one publisher: a plugin of the same name signed by another key has none of it. */
+export interface StoredGrant {
+  readonly plugin: string;
+  /** The keyid that signed the plugin when it was granted, or `unsigned`, or `registered`. */
+  readonly publisher: string;
+  readonly key: string;
+  readonly permission: Permission;
+  readonly source: GrantSource;
+  /** RFC 3339, UTC. */
+  readonly grantedAt: string;
+}
+
+export interface GrantStore {
+  /** Sorted by key. Without `publisher`: of all publishers. */
+  list(plugin: string, publisher?: string): StoredGrant[];
+  /** Adds all or none. One that is there already keeps its first source and time. */
+  add(
+    plugin: string,
+    publisher: string,
+    permissions: readonly Permission[],
+    source: GrantSource,
+    grantedAt: string,
+  ): void;
+  /** Takes the keys away for every publisher. Returns how many grants there were. */
+  remove(plugin: string, keys: readonly string[]): number;
+  removeAll(plugin: string): number;
+}
+
+/** What was decided about one plugin and outlives every process. */
+export interface PluginRecord {
+  readonly id: string;
+  readonly enabled: boolean;
+  /** The installed bundle, or null for a plugin that is only found on the search path. */
+  readonly bundleSha256: string | null;
+  readonly version: string | null;
+  /** RFC 3339, UTC. */
+  readonly installedAt: string | null;
+  /** The bundle that the user excepted by name from needing a signature. Another bundle needs another exception. */
+  readonly unsignedException: string | null;
+  /** The uid a root host launches it under, once it was launched so. */
+  readonly uid: number | null;
+}
+
+export interface Installation {
+  readonly bundleSha256: string | null;
+  readonly version: string | null;
+  readonly installedAt: string | null;
+  readonly unsignedException: string | null;
+}
+
+export interface PluginRecords {
+  get(id: string): PluginRecord | undefined;
+  /** Sorted by id. */
+  list(): PluginRecord[];
+  /** Records an installation or an update. A plugin that was disabled stays disabled. */
+  installed(id: string, installation: Installation): void;
+  /** Also for a plugin that is not installed, only found on the search path. */
+  setEnabled(id: string, enabled: boolean): void;
+  /** Forgets the plugin, but never its uid: another plugin under that uid could read what this one left behind. */
+  removed(id: string): void;
+  /**
+   * The uid of this plugin: allotted at the first call, from `first` up, and the same ever after. Throws
+   * SANDBOX_UNAVAILABLE when `hostLimits.pluginUids` of them are used up.
+   */
+  uidOf(id: string, first: number): number;
+}
+
+/** One finished call. */
+export interface CallRecord {
+  readonly ok: boolean;
+  readonly durationMs: number;
+  readonly atMs: number;
+}
+
+/** One end of a session. */
+export interface ExitRecord {
+  readonly atMs: number;
+  /** The kind of the ExitReason. */
+  readonly kind: string;
+  readonly detail: string;
+  readonly stderrTail: string;
+}
+
+export interface PluginStatistics {
+  /** Calls that ended, well or not. */
+  readonly executions: number;
+  readonly failures: number;
+  /** When the last call ended, epoch milliseconds. */
+  readonly lastAtMs: number | null;
+  readonly totalMs: number;
+  readonly maxMs: number;
+  /** Calls per latency; bucket i holds those up to bound i of metrics/histogram.ts, the last one the rest. */
+  readonly buckets: readonly number[];
+  readonly loads: number;
+  readonly lastLoadMs: number | null;
+  /** Ends of sessions by kind. */
+  readonly exits: Readonly<Record<string, number>>;
+  /** Newest first, at most `hostLimits.exitsKept`. */
+  readonly lastExits: readonly ExitRecord[];
+}
+
+/** What happened since the last flush: counts to add, times to replace, exits to put in front. */
+export type StatisticsDelta = PluginStatistics;
+
+export interface StatisticsStore {
+  /** Adds all of it or none, in one transaction. Several processes may add to the same plugin. */
+  add(id: string, delta: StatisticsDelta): void;
+  /** All zeros for a plugin that was never run. */
+  read(id: string): PluginStatistics;
+  removeAll(id: string): void;
+}
+
+/** Where a hash chain ends: its last entry and the length of its file up to and with that entry. */
+export interface Head {
+  /** 0 before the first entry. */
+  readonly seq: number;
+  /** Lower-case hex; all zeros before the first entry. */
+  readonly hash: string;
+  readonly bytes: number;
+}
+
+/** The head of the audit log. Kept apart from its file, so that cutting the file's end shows. */
+export interface ChainHead {
+  read(): Head;
+  /**
+   * Calls `append` with the head while no other process can append, and stores the head it returns. When `append`
+   * throws, the head stays and the error passes through.
+   */
+  advance(append: (head: Head) => Head): Head;
+}
+
+/**
+ * What outlives every process, in `state.db`. Synchronous: each write is on disk when it returns; statistics and the
+ * chain's head are in the kernel, where kill -9 does not reach them. Several processes may have it open at once. Every
+ * method throws STATE_UNREADABLE when the file fails.
+ */
+export interface Store {
+  readonly grants: GrantStore;
+  readonly plugins: PluginRecords;
+  readonly statistics: StatisticsStore;
+  readonly chain: ChainHead;
+  close(): void;
+}
+
+/**
+ * Opens the file, or makes it with mode 0600 in a folder that exists, and brings it to this mmm's schema. Throws
+ * STATE_UNREADABLE for a damaged file or one of a newer mmm; neither is changed.
+ */
+export function openStore(file: string): Store {
+  const database = new Database(file);
+  try {
+    migrate(database);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  return {
+    grants: new SqliteGrants(database),
+    plugins: new SqlitePluginRecords(database),
+    statistics: new SqliteStatistics(database),
+    chain: new SqliteChainHead(database),
+    close: () => database.close(),
+  };
+}

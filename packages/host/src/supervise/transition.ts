@@ -1,0 +1,264 @@
+import type { SessionEnd } from '../handshake/session.ts';
+import { backoffMs, mayPass, type RestartPolicy, restartsUnasked, shouldRestart, withCrash } from './restart.ts';
+import type { AfterStop, DegradedState, Effect, PluginEvent, PluginState, RunningState } from './state.ts';
+
+/** The next state and what to do about it. The same state object means that nothing changed. */
+export type Step = readonly [PluginState, ...Effect[]];
+
+interface Circumstances {
+  readonly policy: RestartPolicy;
+  readonly nowMs: number;
+  /** 0 ≤ random < 1 */
+  readonly random: number;
+}
+type StateOf<K extends PluginState['kind']> = Extract<PluginState, { kind: K }>;
+type EventOf<K extends PluginEvent['kind']> = Extract<PluginEvent, { kind: K }>;
+type Cell<S, E> = (state: S, event: E, now: Circumstances) => Step;
+type Row<S> = { readonly [E in PluginEvent['kind']]: Cell<S, EventOf<E>> };
+type Table = { readonly [S in PluginState['kind']]: Row<StateOf<S>> };
+
+const stay = (state: PluginState): Step => [state];
+/** A session nobody asked for: there is one at a time, so it goes at once. */
+const stopExtra = (state: PluginState, { session }: EventOf<'launched'>): Step => [
+  state,
+  { kind: 'stop', session, reason: 'another session is in its place' },
+];
+/** The cells of a state to which an event means nothing. */
+const unmoved = {
+  start: stay,
+  stop: stay,
+  reset: stay,
+  launched: stopExtra,
+  launch_failed: stay,
+  exited: stay,
+  tick: stay,
+  unresponsive: stay,
+  responsive: stay,
+  hung: stay,
+  drained: stay,
+};
+
+const begin = (crashes: readonly number[], { nowMs }: Circumstances): Step => [
+  { kind: 'starting', sinceMs: nowMs, first: true, crashes },
+  { kind: 'launch' },
+];
+const abortLaunch = (_state: PluginState, { reason }: EventOf<'stop'>): Step => [
+  { kind: 'stopping', session: undefined, reason, next: 'stopped' },
+  { kind: 'abort_launch' },
+];
+const stopped = (reason: string): Step => [{ kind: 'stopped', reason }];
+
+/** The whole behaviour of supervision. A cell that is missing does not compile. */
+const table: Table = {
+  stopped: {
+    ...unmoved,
+    start: (_state, _event, now) => begin([], now),
+  },
+  starting: {
+    ...unmoved,
+    stop: abortLaunch,
+    reset: (state) => [{ ...state, crashes: [] }],
+    launched: ({ crashes }, { session }, now) => running(session, crashes, false, now),
+    launch_failed: launchFailed,
+  },
+  running: {
+    ...unmoved,
+    stop: stopLive,
+    reset: (state) => [{ ...state, crashes: [], probation: false }],
+    exited: sessionExited,
+    unresponsive: (state, _event, now) => [{ ...state, kind: 'degraded', unresponsiveSinceMs: now.nowMs }],
+    hung: killHung,
+  },
+  degraded: {
+    ...unmoved,
+    stop: stopLive,
+    reset: (state) => [{ ...state, crashes: [], probation: false }],
+    exited: sessionExited,
+    responsive: ({ sinceMs, session, crashes, probation }) => [
+      { kind: 'running', sinceMs, session, crashes, probation },
+    ],
+    hung: killHung,
+  },
+  backoff: {
+    ...unmoved,
+    start: startInBackoff,
+    stop: (_state, { reason }) => stopped(reason),
+    reset: (state, _event, now) => (state.wanted ? begin([], now) : stopped('its crashes were forgotten')),
+    tick: (state, _event, now) => {
+      if (!state.wanted) return [state];
+      return now.nowMs < state.untilMs ? [state, { kind: 'wait_until', atMs: state.untilMs }] : restart(state, now);
+    },
+  },
+  quarantined: {
+    ...unmoved,
+    start: (state, _event, now) => (now.nowMs < state.untilMs ? [state] : probe(state, now)),
+    reset: () => stopped('its quarantine was lifted'),
+    tick: (state, _event, now) => {
+      if (!restartsUnasked(now.policy)) return [state];
+      return now.nowMs < state.untilMs ? [state, { kind: 'wait_until', atMs: state.untilMs }] : probe(state, now);
+    },
+  },
+  probing: {
+    ...unmoved,
+    stop: abortLaunch,
+    reset: (_state, _event, { nowMs }) => [{ kind: 'starting', sinceMs: nowMs, first: true, crashes: [] }],
+    launched: (_state, { session }, now) => running(session, [], true, now),
+    launch_failed: (_state, { error }, now) =>
+      mayPass(error.code) ? quarantine(error, now) : [{ kind: 'failed', cause: error, crashes: [] }],
+  },
+  draining: {
+    ...unmoved,
+    start: (state) => later(state, 'starting'),
+    stop: (state) => later(state, 'stopped'),
+    exited: (state, _event, now) => afterStop(state, now),
+    tick: (state, _event, now) =>
+      now.nowMs < state.untilMs ? [state, { kind: 'wait_until', atMs: state.untilMs }] : stopDrained(state),
+    hung: (state, { detail }) => [
+      { kind: 'stopping', session: state.session, reason: state.reason, next: state.next },
+      { kind: 'kill', session: state.session, cause: unresponsive(detail) },
+    ],
+    drained: stopDrained,
+  },
+  stopping: {
+    ...unmoved,
+    start: (state) => later(state, 'starting'),
+    stop: (state) => later(state, 'stopped'),
+    // The launch was faster than its abort.
+    launched: (state, { session }) =>
+      state.session === undefined
+        ? [
+            { ...state, session },
+            { kind: 'stop', session, reason: state.reason },
+          ]
+        : stopExtra(state, { kind: 'launched', session }),
+    launch_failed: (state, _event, now) => (state.session === undefined ? afterStop(state, now) : [state]),
+    exited: (state, _event, now) => afterStop(state, now),
+  },
+  failed: {
+    ...unmoved,
+    start: ({ crashes }, _event, now) => begin(crashes, now),
+    reset: () => stopped('its failure was forgotten'),
+  },
+};
+
+/**
+ * What an event makes of a state. Pure: the time and the randomness are parameters, and nothing is done here. Every
+ * state answers every event.
+ */
+export function transition(
+  state: PluginState,
+  event: PluginEvent,
+  policy: RestartPolicy,
+  nowMs: number,
+  random: number,
+): Step {
+  // The table's type says that this cell takes exactly this state and this event; the compiler cannot follow both.
+  const cell = table[state.kind][event.kind] as Cell<PluginState, PluginEvent>;
+  return cell(state, event, { policy, nowMs, random });
+}
+
+function running(
+  session: RunningState['session'],
+  crashes: readonly number[],
+  probation: boolean,
+  { nowMs }: Circumstances,
+): Step {
+  return [{ kind: 'running', sinceMs: nowMs, session, crashes, probation }];
+}
+
+function stopLive(state: RunningState | DegradedState, event: EventOf<'stop'>, now: Circumstances): Step {
+  const { session } = state;
+  const { reason } = event;
+  if (event.inFlight === 0) {
+    return [
+      { kind: 'stopping', session, reason, next: 'stopped' },
+      { kind: 'stop', session, reason },
+    ];
+  }
+  const untilMs = now.nowMs + now.policy.drainMs;
+  return [
+    { kind: 'draining', session, untilMs, reason, next: 'stopped' },
+    { kind: 'wait_until', atMs: untilMs },
+  ];
+}
+
+function stopDrained(state: StateOf<'draining'>): Step {
+  const { session, reason, next } = state;
+  return [
+    { kind: 'stopping', session, reason, next },
+    { kind: 'stop', session, reason },
+  ];
+}
+
+function later(state: StateOf<'draining'> | StateOf<'stopping'>, next: AfterStop): Step {
+  return state.next === next ? [state] : [{ ...state, next }];
+}
+
+function afterStop(state: StateOf<'draining'> | StateOf<'stopping'>, now: Circumstances): Step {
+  return state.next === 'starting' ? begin([], now) : stopped(state.reason);
+}
+
+const unresponsive = (detail: string): SessionEnd => ({ kind: 'unresponsive', detail });
+
+/** Stays degraded until the exit comes: it is that exit which counts as a crash. */
+function killHung(state: RunningState | DegradedState, event: EventOf<'hung'>, now: Circumstances): Step {
+  const degraded: DegradedState =
+    state.kind === 'degraded' ? state : { ...state, kind: 'degraded', unresponsiveSinceMs: now.nowMs };
+  return [degraded, { kind: 'kill', session: state.session, cause: unresponsive(event.detail) }];
+}
+
+function sessionExited(state: RunningState | DegradedState, event: EventOf<'exited'>, now: Circumstances): Step {
+  const { reason, cause } = event;
+  if (reason.kind === 'requested') return stopped('it was stopped');
+  if (reason.kind === 'clean' && now.policy.kind !== 'always') return stopped('it ended by itself');
+  const stable = now.nowMs - state.sinceMs >= now.policy.stableAfterMs;
+  const crashes = withCrash(stable ? [] : state.crashes, now.nowMs, now.policy);
+  if (state.probation && !stable) return quarantine(cause, now);
+  if (crashes.length >= now.policy.crashesMax) return quarantine(cause, now);
+  if (!shouldRestart(now.policy.kind, reason)) return [{ kind: 'failed', cause, crashes }];
+  return backOff(cause, crashes, restartsUnasked(now.policy), now);
+}
+
+function launchFailed(state: StateOf<'starting'>, event: EventOf<'launch_failed'>, now: Circumstances): Step {
+  const { error } = event;
+  if (!mayPass(error.code)) return [{ kind: 'failed', cause: error, crashes: state.crashes }];
+  const crashes = withCrash(state.crashes, now.nowMs, now.policy);
+  if (crashes.length >= now.policy.crashesMax) return quarantine(error, now);
+  if (state.first) return [{ kind: 'failed', cause: error, crashes }];
+  return backOff(error, crashes, event.wanted || restartsUnasked(now.policy), now);
+}
+
+function backOff(
+  cause: StateOf<'backoff'>['cause'],
+  crashes: readonly number[],
+  wanted: boolean,
+  now: Circumstances,
+): Step {
+  const untilMs = now.nowMs + backoffMs(crashes.length, now.policy, now.random);
+  const state: PluginState = { kind: 'backoff', untilMs, cause, wanted, crashes };
+  return wanted ? [state, { kind: 'wait_until', atMs: untilMs }] : [state];
+}
+
+function startInBackoff(state: StateOf<'backoff'>, _event: EventOf<'start'>, now: Circumstances): Step {
+  if (now.nowMs >= state.untilMs) return restart(state, now);
+  return state.wanted
+    ? [state]
+    : [
+        { ...state, wanted: true },
+        { kind: 'wait_until', atMs: state.untilMs },
+      ];
+}
+
+function restart({ crashes }: StateOf<'backoff'>, { nowMs }: Circumstances): Step {
+  return [{ kind: 'starting', sinceMs: nowMs, first: false, crashes }, { kind: 'launch' }];
+}
+
+function quarantine(cause: StateOf<'quarantined'>['cause'], now: Circumstances): Step {
+  const untilMs = now.nowMs + now.policy.quarantineMs;
+  const state: PluginState = { kind: 'quarantined', untilMs, cause };
+  return restartsUnasked(now.policy) ? [state, { kind: 'wait_until', atMs: untilMs }] : [state];
+}
+
+function probe({ cause }: StateOf<'quarantined'>, { nowMs }: Circumstances): Step {
+  return [{ kind: 'probing', sinceMs: nowMs, cause }, { kind: 'launch' }];
+}

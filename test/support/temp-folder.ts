@@ -1,0 +1,11 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+
+/** A folder of its own for one test, gone after it. */
+export function tempFolder(t: Pick<TestContext, 'after'>, name = 'mmm-test-'): string {
+  const directory = mkdtempSync(join(tmpdir(), name));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}

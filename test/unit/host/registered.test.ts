@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { createInterface } from 'node:readline';
+import { type TestContext, test } from 'node:test';
+import { createHost, type Host } from '@mmm/host';
+import { type ManifestInput, MmmError } from '@mmm/protocol';
+import type { Transport } from '@mmm/rpc';
+import { tempFolder } from '../../support/temp-folder.ts';
+
+const manifest: ManifestInput = {
+  schema: 1,
+  plugin: { name: 'inside', version: '1.0.0', description: 'Part of the program', license: 'MIT' },
+  capabilities: [{ kind: 'tool', name: 'double', input: { type: 'number' } }],
+};
+
+/** Speaks raw lines, as any plugin may. */
+function serve({ input, output }: Transport): void {
+  createInterface({ input }).on('line', (line) => {
+    const { id, method, params } = JSON.parse(line) as { id?: number; method: string; params: { input: number } };
+    if (id === undefined) return;
+    if (params.input === 13) output.end();
+    else
+      output.write(
+        `${JSON.stringify({ jsonrpc: '2.0', id, result: method === 'execute' ? { output: params.input * 2 } : {} })}\n`,
+      );
+  });
+}
+
+async function openHost(t: TestContext): Promise<Host> {
+  const host = await createHost({ home: `${tempFolder(t)}/home` });
+  t.after(() => host.close());
+  return host;
+}
+
+test('a registered plugin is called over the same protocol, checked and counted like any other', async (t) => {
+  const host = await openHost(t);
+  const plugin = await host.register({ manifest, serve });
+  assert.equal((await plugin.execute('double', 21)).output, 42);
+  await assert.rejects(plugin.execute('double', 'x'), (error) => MmmError.is(error, 'INPUT_INVALID'));
+  assert.equal(host.statistics('inside').executions, 1);
+  const [summary] = await host.list();
+  assert.deepEqual(
+    [summary?.id, summary?.origin, summary?.trust.kind, summary?.state],
+    ['inside', 'registered', 'registered', 'running'],
+  );
+  assert.equal(await plugin.ping(), true);
+});
+
+test('a registered plugin that ends its stream fails the call, and the next call opens a new session', async (t) => {
+  const host = await openHost(t);
+  const plugin = await host.register({ manifest, serve });
+  await assert.rejects(plugin.execute('double', 13), (error) => MmmError.is(error, 'PLUGIN_EXITED'));
+  plugin.reset();
+  assert.equal((await plugin.execute('double', 1)).output, 2);
+});
+
+test('a name is registered once, and unregistering takes it away', async (t) => {
+  const host = await openHost(t);
+  await host.register({ manifest, serve });
+  await assert.rejects(host.register({ manifest, serve }), (error) => MmmError.is(error, 'PLUGIN_NAME_TAKEN'));
+  await host.unregister('inside');
+  await assert.rejects(host.plugin('inside'), (error) => MmmError.is(error, 'PLUGIN_NOT_FOUND'));
+  await assert.rejects(host.unregister('inside'), (error) => MmmError.is(error, 'PLUGIN_NOT_FOUND'));
+});
+
+test('a registered manifest is checked like a file', async (t) => {
+  const host = await openHost(t);
+  const wrong = { ...manifest, plugin: { ...manifest.plugin, version: 'one' } };
+  await assert.rejects(host.register({ manifest: wrong, serve }), (error) => {
+    assert.ok(MmmError.is(error, 'MANIFEST_INVALID'));
+    assert.match(error.message, /plugin\.version/);
+    return true;
+  });
+});
+
+test('a closed host says so', async (t) => {
+  const host = await openHost(t);
+  const plugin = await host.register({ manifest, serve });
+  await plugin.start();
+  await host.close();
+  assert.equal(plugin.state.kind, 'stopped');
+  await assert.rejects(plugin.execute('double', 1), (error) => MmmError.is(error, 'HOST_CLOSED'));
+  await assert.rejects(host.list(), (error) => MmmError.is(error, 'HOST_CLOSED'));
+});
