@@ -1,0 +1,83 @@
+import type { Command } from 'commander';
+import { withHost } from '../open-host.ts';
+import { exitCodes, print } from '../output.ts';
+import { type Registry, withGlobals } from '../program.ts';
+import { addExecCommand } from './exec.ts';
+import { addInstallCommands } from './install.ts';
+import { addShowCommands } from './show.ts';
+
+/** `mmm plugin …`, one group of commands a file. */
+export function addPluginCommands(program: Command, registry: Registry): void {
+  const plugin = program.command('plugin').description('install, inspect and run plugins');
+  addInstallCommands(plugin, registry);
+  addShowCommands(plugin, registry);
+  addExecCommand(plugin, registry);
+  addSwitchCommands(plugin, registry);
+}
+
+function addSwitchCommands(plugin: Command, registry: Registry): void {
+  withGlobals(plugin.command('enable'))
+    .description("allow an installed plugin to run, or a project's plugin in this project")
+    .argument('<plugin>')
+    .action((id: string, options) =>
+      registry.select(
+        (io) =>
+          withHost(io, options, async (host) => {
+            await host.enable(id);
+            print(io, options, { id, enabled: true }, `Enabled ${id}.`);
+            return exitCodes.ok;
+          }),
+        options,
+      ),
+    );
+  withGlobals(plugin.command('disable'))
+    .description('keep a plugin installed but never run it')
+    .argument('<plugin>')
+    .action((id: string, options) =>
+      registry.select(
+        (io) =>
+          withHost(io, options, async (host) => {
+            await host.disable(id);
+            print(io, options, { id, enabled: false }, `Disabled ${id}.`);
+            return exitCodes.ok;
+          }),
+        options,
+      ),
+    );
+  withGlobals(plugin.command('grant'))
+    .description('grant permissions the plugin asks for')
+    .argument('<plugin>')
+    .argument('<permission...>', 'as `mmm plugin info` spells them, such as filesystem=read:/path')
+    .action((id: string, keys: string[], options) =>
+      registry.select(
+        (io) =>
+          withHost(io, options, async (host) => {
+            const report = await host.grant(id, keys);
+            print(io, options, { id, ...report }, grantText(`Granted to ${id}`, keys, report.missing));
+            return exitCodes.ok;
+          }),
+        options,
+      ),
+    );
+  withGlobals(plugin.command('revoke'))
+    .description('take granted permissions back')
+    .argument('<plugin>')
+    .argument('<permission...>')
+    .action((id: string, keys: string[], options) =>
+      registry.select(
+        (io) =>
+          withHost(io, options, async (host) => {
+            const report = await host.revoke(id, keys);
+            print(io, options, { id, ...report }, grantText(`Revoked from ${id}`, keys, report.missing));
+            return exitCodes.ok;
+          }),
+        options,
+      ),
+    );
+}
+
+function grantText(title: string, keys: readonly string[], missing: readonly string[]): string {
+  const lines = [`${title}: ${keys.join(', ')}`];
+  if (missing.length > 0) lines.push(`Still without a decision: ${missing.join(', ')}`);
+  return lines.join('\n');
+}
