@@ -1,0 +1,29 @@
+export { RpcError } from '@mmm/protocol';
+export type {
+  CallContext,
+  CallHost,
+  HostCallOptions,
+  Log,
+  LogFunction,
+  PluginContext,
+  RequestContext,
+  State,
+} from './context.ts';
+export type {
+  Capability,
+  Completion,
+  EventAnswer,
+  EventHandler,
+  Message,
+  Plugin,
+  PluginDefinition,
+  Recovery,
+  ToolFailure,
+} from './define-plugin.ts';
+export { definePlugin } from './define-plugin.ts';
+export type { PluginErrorOptions, WireErrorKind } from './plugin-error.ts';
+export { PluginError } from './plugin-error.ts';
+export { runPlugin } from './run-plugin.ts';
+export type { Schema, StandardIssue, StandardResult, StandardSchema } from './schema.ts';
+export type { Served, ServeOptions } from './serve.ts';
+export { serve } from './serve.ts';

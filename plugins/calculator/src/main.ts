@@ -1,0 +1,4 @@
+import { runPlugin } from '@mmm/plugin-sdk';
+import { calculator } from './calculator.ts';
+
+runPlugin(calculator);
