@@ -32,7 +32,9 @@ const systemPackages = [
 if (!['demo', 'test'].includes(purpose)) fail(`set-up takes demo or test, not "${purpose}".`, 2);
 checkNode();
 const did = [installNodePackages(), installSystemPackages(), build()].filter((step) => step !== undefined);
-console.log(`set-up: ${did.length === 0 ? 'everything is there' : `done (${did.join(', ')})`}.`);
+const lacking = missingSystemPackages().map(({ name }) => name);
+const state = lacking.length === 0 ? 'everything is there' : `ready, without ${lacking.join(', ')}`;
+console.log(`set-up: ${did.length === 0 ? state : `done (${did.join(', ')})`}.`);
 
 function checkNode() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);

@@ -25,7 +25,7 @@ export interface FixtureHost {
   readonly directory: string;
 }
 
-/** A real host on a home of its own, with the fixtures signed by a key made for it and installed. Closed after the test. */
+/** A real host on a home of its own, with the fixtures signed and installed. Closed after the test. */
 export async function fixtureHost(
   t: Pick<TestContext, 'after'>,
   list: readonly (Fixture | string)[],

@@ -7,6 +7,8 @@ export interface Io {
   readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
+  /** This is the whole process: what it inherited may be closed, so that no plugin inherits it too. */
+  readonly ownsProcess?: boolean;
   /** Aborted by Ctrl-C: running calls are cancelled and plugins are stopped before the command ends. */
   readonly interrupted: AbortSignal;
 }

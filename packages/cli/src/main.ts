@@ -14,6 +14,7 @@ void run(process.argv.slice(2), {
   stdin: process.stdin,
   env: process.env,
   cwd: process.cwd(),
+  ownsProcess: true,
   interrupted: interrupt.signal,
 }).then((code) => {
   process.exitCode = code;

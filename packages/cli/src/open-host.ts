@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { createHost, defaultSearchPath, type Host, type HostOptions } from '@mmm/host';
+import type { Host, HostOptions } from '@mmm/host';
 import { MmmError } from '@mmm/protocol';
 import type { Io } from './io.ts';
 import type { GlobalOptions } from './output.ts';
@@ -33,6 +33,9 @@ export async function withHost<T>(
   more: Partial<HostOptions> = {},
 ): Promise<T> {
   const home = homeDirectory(io, options);
+  // Loaded by the commands that need it only, so that the others start fast.
+  const { createHost, defaultSearchPath, sealDescriptors } = await import('@mmm/host');
+  if (io.ownsProcess === true) sealDescriptors();
   const host = await createHost({
     home,
     project: io.cwd,

@@ -1,4 +1,4 @@
-import type { KeyRing, TrustStore } from '@mmm/bundle';
+import type { KeyRing, SigningKeyInfo, TrustedKey, TrustStore } from '@mmm/bundle';
 import type { CallContext, CapabilityRef, ExitReason, Manifest, Permission, ProgressValue } from '@mmm/protocol';
 import type { Clock } from '@mmm/rpc';
 import type { AuditLog } from './audit/audit-log.ts';
@@ -11,6 +11,7 @@ import type { RiskLevel } from './permit/risk.ts';
 import type { RegisteredPlugin } from './registered.ts';
 import type { EnforcementReport } from './sandbox/launch-command.ts';
 import type { SandboxProbe } from './sandbox/probe.ts';
+import type { SignedPlugin } from './sign-plugin.ts';
 import type { PluginStatistics } from './store/store.ts';
 import type { PluginState } from './supervise/state.ts';
 
@@ -124,7 +125,7 @@ export interface DoctorReport {
 }
 
 export interface ExecuteOptions {
-  /** The caller's own deadline, waiting in queues included. Default: the capability's, else 30 s idle and 10 min in all. */
+  /** The caller's own deadline, queues included. Default: the capability's, else 30 s idle and 10 min in all. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (value: ProgressValue) => void;
@@ -168,12 +169,27 @@ export interface Host {
   readonly trust: TrustStore;
   readonly keys: KeyRing;
   readonly audit: AuditLog;
+  /** Makes a signing key and trusts it on this machine for every plugin. Throws KEY_EXISTS. */
+  createKey(name: string): Promise<SigningKeyInfo>;
+  /** Trusts a publisher's key (base64) for the plugins that a scope covers. Throws KEY_INVALID, KEY_REVOKED. */
+  trustKey(key: {
+    readonly publicKey: string;
+    readonly name: string;
+    readonly scopes: readonly string[];
+  }): Promise<TrustedKey>;
+  /** Stops trusting a key, by name or keyid. Throws KEY_NOT_FOUND. */
+  revokeKey(key: string, reason: string): Promise<TrustedKey>;
   /** Scans the search path again. Executes nothing. */
   discover(): Promise<Discovery>;
   list(): Promise<readonly PluginSummary[]>;
   info(id: string): Promise<PluginInfo>;
   /** The handle of one plugin. Throws PLUGIN_NOT_FOUND, or the manifest's own error when its folder is broken. */
   plugin(id: string): Promise<Plugin>;
+  /**
+   * Signs a plugin folder in place with one of the own keys: the named one, the only one, or `default`. Throws
+   * KEY_NOT_FOUND, MANIFEST_*, BUNDLE_INVALID.
+   */
+  sign(path: string, key?: string): Promise<SignedPlugin>;
   /** Checks every byte of an installed plugin or of a folder against signatures and trust. Throws what is wrong. */
   verify(pathOrId: string): Promise<VerifyReport>;
   install(path: string, options?: InstallOptions): Promise<InstallReport>;

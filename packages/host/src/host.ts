@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
-import { ContentStore, KeyRing, SignatureMemo, TrustStore } from '@mmm/bundle';
+import { ContentStore, KeyRing, SignatureMemo, type SigningKeyInfo, type TrustedKey, TrustStore } from '@mmm/bundle';
 import { type CallContext, MmmError } from '@mmm/protocol';
 import { type Clock, systemClock } from '@mmm/rpc';
 import type {
@@ -35,6 +35,7 @@ import { MetricsRecorder } from './metrics/recorder.ts';
 import { type PermissionPolicy, resolvePolicy } from './permit/policy.ts';
 import { PluginHandle } from './plugin.ts';
 import { type RegisteredPlugin, registeredSpec } from './registered.ts';
+import { type SignedPlugin, signPlugin } from './sign-plugin.ts';
 import { openStore, type PluginStatistics, type Store } from './store/store.ts';
 import { verify, verifyFolder } from './verify/verify.ts';
 
@@ -120,6 +121,32 @@ class PluginHost implements Host {
     });
   }
 
+  async createKey(name: string): Promise<SigningKeyInfo> {
+    this.#assertOpen();
+    const { keyid, publicKey, fingerprint } = await this.keys.create(name);
+    this.audit.append({ action: 'key', detail: { event: 'created', keyid, name } });
+    await this.trust.add({ publicKey, name, role: 'publisher', scopes: ['*'] }, this.#now());
+    return { name, keyid, publicKey, fingerprint };
+  }
+
+  async trustKey(key: { publicKey: string; name: string; scopes: readonly string[] }): Promise<TrustedKey> {
+    this.#assertOpen();
+    const { publicKey, name, scopes } = key;
+    const trusted = await this.trust.add({ publicKey, name, role: 'publisher', scopes: [...scopes] }, this.#now());
+    this.audit.append({ action: 'key', detail: { event: 'trusted', keyid: trusted.keyid, name, scopes } });
+    return trusted;
+  }
+
+  async revokeKey(key: string, reason: string): Promise<TrustedKey> {
+    this.#assertOpen();
+    const revoked = await this.trust.revoke(key, reason, this.#now());
+    this.audit.append({
+      action: 'key',
+      detail: { event: 'revoked', keyid: revoked.keyid, name: revoked.name, reason },
+    });
+    return revoked;
+  }
+
   async discover(): Promise<Discovery> {
     this.#assertOpen();
     this.#catalog.refresh();
@@ -159,6 +186,11 @@ class PluginHost implements Host {
     }
     await existing?.close('replaced by another version');
     return this.#handle(spec, (signal) => this.#launcher.launch(spec, signal));
+  }
+
+  async sign(path: string, key?: string): Promise<SignedPlugin> {
+    this.#assertOpen();
+    return await signPlugin(path, await this.keys.get(key));
   }
 
   async verify(pathOrId: string): Promise<VerifyReport> {

@@ -29,5 +29,6 @@ export type { RiskLevel } from './permit/risk.ts';
 export type { RegisteredPlugin } from './registered.ts';
 export type { EnforcementReport } from './sandbox/launch-command.ts';
 export { type SignedPlugin, signPlugin } from './sign-plugin.ts';
+export { sealDescriptors } from './spawn/seal-descriptors.ts';
 export type { PluginStatistics } from './store/store.ts';
 export type { PluginState } from './supervise/state.ts';

@@ -141,7 +141,7 @@ export const errorHelp: { readonly [C in ErrorCode]: ErrorHelp } = {
     title: 'The plugin asks for permissions nobody has decided on',
     why: 'Its manifest requires permissions that are neither granted nor granted automatically by policy.',
     fix:
-      'Read them with `mmm plugin permissions <plugin>` or `mmm plugin info`, then `mmm plugin grant <plugin> ' +
+      'Read them with `mmm plugin info <plugin>`, then `mmm plugin grant <plugin> ' +
       '<permission>…`, or install with `--grant-requested`.',
   },
   PERMISSION_DENIED: {
@@ -265,7 +265,7 @@ export const errorHelp: { readonly [C in ErrorCode]: ErrorHelp } = {
     exitCode: exitCodes.crashed,
     title: 'The plugin is not available now',
     why: 'It crashed too often or failed to start and is being kept off for a while.',
-    fix: 'Read the cause, mend it, and run `mmm plugin reset <plugin>` or wait for the next try.',
+    fix: 'Read the cause, mend it, and wait for the next try; a program that embeds the host calls `reset()`.',
   },
   HOME_INVALID: {
     number: 'E0701',

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { safeText } from '@mmm/host';
+import { safeText } from '@mmm/host/display';
 import { MmmError, type ProgressValue, wireLimits } from '@mmm/protocol';
 import type { Command } from 'commander';
 import { type Io, readStdin } from '../io.ts';

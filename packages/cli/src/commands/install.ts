@@ -1,5 +1,4 @@
 import { resolve } from 'node:path';
-import { signPlugin } from '@mmm/host';
 import { MmmError } from '@mmm/protocol';
 import type { Command } from 'commander';
 import { withHost } from '../open-host.ts';
@@ -17,8 +16,7 @@ export function addInstallCommands(plugin: Command, registry: Registry): void {
       registry.select(
         (io) =>
           withHost(io, options, async (host) => {
-            const key = await host.keys.get(options.key);
-            const signed = await signPlugin(resolve(io.cwd, directory), key);
+            const signed = await host.sign(resolve(io.cwd, directory), options.key);
             const { id, version, indexSha256, keyid, files } = signed;
             print(
               io,

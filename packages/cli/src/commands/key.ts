@@ -15,16 +15,7 @@ export function addKeyCommands(program: Command, registry: Registry): void {
       registry.select(
         (io) =>
           withHost(io, options, async (host) => {
-            const created = await host.keys.create(options.name);
-            const trusted = await host.trust.add(
-              { publicKey: created.publicKey, name: options.name, role: 'publisher', scopes: ['*'] },
-              new Date(),
-            );
-            host.audit.append({
-              action: 'key',
-              detail: { event: 'created', keyid: trusted.keyid, name: options.name },
-            });
-            const { keyid, publicKey, fingerprint } = created;
+            const { keyid, publicKey, fingerprint } = await host.createKey(options.name);
             print(
               io,
               options,
@@ -106,14 +97,7 @@ function addTrustCommands(key: Command, registry: Registry): void {
               );
             }
             const publicKey = text.startsWith('@') ? (await readFile(text.slice(1), 'utf8')).trim() : text;
-            const trusted = await host.trust.add(
-              { publicKey, name: options.name, role: 'publisher', scopes },
-              new Date(),
-            );
-            host.audit.append({
-              action: 'key',
-              detail: { event: 'trusted', keyid: trusted.keyid, name: options.name, scopes },
-            });
+            const trusted = await host.trustKey({ publicKey, name: options.name, scopes });
             print(
               io,
               options,
@@ -133,11 +117,7 @@ function addTrustCommands(key: Command, registry: Registry): void {
       registry.select(
         (io) =>
           withHost(io, options, async (host) => {
-            const revoked = await host.trust.revoke(name, options.reason, new Date());
-            host.audit.append({
-              action: 'key',
-              detail: { event: 'revoked', keyid: revoked.keyid, name: revoked.name, reason: options.reason },
-            });
+            const revoked = await host.revokeKey(name, options.reason);
             print(
               io,
               options,

@@ -1,5 +1,5 @@
 import type { PluginInfo, PluginSummary } from '@mmm/host';
-import { safeText } from '@mmm/host';
+import { safeText } from '@mmm/host/display';
 import type { Command } from 'commander';
 import { withHost } from '../open-host.ts';
 import { exitCodes, note, print, styler, table } from '../output.ts';
@@ -49,6 +49,11 @@ export function addShowCommands(plugin: Command, registry: Registry): void {
         options,
       ),
     );
+  addLogs(plugin, registry);
+  addStats(plugin, registry);
+}
+
+function addLogs(plugin: Command, registry: Registry): void {
   withGlobals(plugin.command('logs'))
     .description("print the last lines of a plugin's log")
     .argument('<plugin>')
@@ -74,6 +79,9 @@ export function addShowCommands(plugin: Command, registry: Registry): void {
         options,
       ),
     );
+}
+
+function addStats(plugin: Command, registry: Registry): void {
   withGlobals(plugin.command('stats'))
     .description('show calls, failures, times and exits of plugins')
     .argument('[plugin]', 'only this one')
@@ -133,7 +141,7 @@ function infoText(info: PluginInfo, style: ReturnType<typeof styler>): string {
     `  license    ${safeText(manifest.plugin.license)}`,
     `  folder     ${safeText(info.directory, 400)} (${info.origin})`,
     `  bundle     ${info.bundleSha256 ?? 'not verified yet'}`,
-    `  trust      ${info.trust.kind}${info.trust.keyName === undefined ? '' : ` by "${safeText(info.trust.keyName)}" (${info.trust.keyid ?? ''})`}`,
+    `  trust      ${info.trust.kind}${signer(info)}`,
     `  state      ${info.enabled ? info.state : 'disabled'}`,
     'Capabilities:',
     ...manifest.capabilities.map(
@@ -143,14 +151,20 @@ function infoText(info: PluginInfo, style: ReturnType<typeof styler>): string {
     'Permissions:',
     ...(info.permissions.length === 0
       ? ['  none']
-      : info.permissions.map(
-          ({ key, status, risk, sentence, reason }) =>
-            `  ${status.padEnd(9)} ${risk.padEnd(8)} ${safeText(key, 300)}  ${safeText(sentence, 300)}${reason === null ? '' : ` It says: "${safeText(reason)}"`}`,
+      : info.permissions.map(({ key, status, risk, sentence, reason }) =>
+          [
+            `  ${status.padEnd(9)} ${risk.padEnd(8)} ${safeText(key, 300)}  ${safeText(sentence, 300)}`,
+            reason === null ? '' : ` It says: "${safeText(reason)}"`,
+          ].join(''),
         )),
     'Confinement on this machine:',
     ...Object.entries(info.enforcement).map(([dimension, level]) => `  ${dimension.padEnd(12)} ${level}`),
   ];
   return lines.join('\n');
+}
+
+function signer({ trust }: PluginInfo): string {
+  return trust.keyName === undefined ? '' : ` by "${safeText(trust.keyName)}" (${trust.keyid ?? ''})`;
 }
 
 type StatisticsRow = { readonly id: string } & PluginInfo['statistics'];

@@ -23,7 +23,8 @@ export function addSystemCommands(program: Command, registry: Registry): void {
               report.checks
                 .map(
                   ({ name, status, message, fix }) =>
-                    `${style(colours[status], symbols[status])} ${name}: ${message}${fix === undefined ? '' : `\n    ${fix}`}`,
+                    `${style(colours[status], symbols[status])} ${name}: ${message}` +
+                    (fix === undefined ? '' : `\n    ${fix}`),
                 )
                 .join('\n'),
             );

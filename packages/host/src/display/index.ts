@@ -1,0 +1,2 @@
+export { describeExit } from './exit-error.ts';
+export { safeLines, safeText } from './safe-text.ts';

@@ -1,0 +1,4 @@
+import { memoryTransportPair } from '@mmm/rpc';
+import { testTransport } from './transport-contract.ts';
+
+testTransport('memory', async () => memoryTransportPair());
