@@ -1,0 +1,241 @@
+import { isUtf8 } from 'node:buffer';
+import type { Readable } from 'node:stream';
+import type { Framing } from '@mmm/protocol';
+import {
+  AbstractMessageReader,
+  type DataCallback,
+  type Disposable,
+  type Message,
+  type MessageReader,
+} from 'vscode-jsonrpc/node';
+import type { Clock } from './clock.ts';
+import type { ConnectionCounters, ConnectionLimits, FaultKind, StrayInfo } from './connection-options.ts';
+import { FrameParser, type FrameSink } from './frame-parser.ts';
+import { findId, type MessageHint, removePrototypeKeys, tooComplex } from './json-guard.ts';
+
+/** Longest time one turn of the event loop is spent on handling input before everything else gets its turn. */
+const turnMs = 8;
+
+/** Why a message is not read: over one of the limits, or not UTF-8. */
+export type RefusedReason = 'size' | 'depth' | 'structure' | 'utf8';
+
+/** What the reader tells the connection, in the order of the bytes. */
+export interface ReaderSink {
+  /** A JSON object or array within the limits. */
+  message(value: object, framing: Framing): void;
+  /** A message that is refused unread, with what its beginning tells about it. */
+  refused(reason: RefusedReason, hint: MessageHint, bytes: number): void;
+  stray(line: string, info: StrayInfo): void;
+  fault(kind: FaultKind, detail: string): void;
+}
+
+/** Why the input is over, for the connection's close cause. */
+export interface InputEnd {
+  readonly kind: 'ended' | 'io';
+  readonly detail: string;
+}
+
+/**
+ * Reads both framings from a stream under vscode-jsonrpc's connection, with bounds: it handles input for a few
+ * milliseconds a turn, and while anything is left to handle it does not read on, so the peer has to wait.
+ */
+export class BoundedReader extends AbstractMessageReader implements MessageReader, FrameSink {
+  readonly #input: Readable;
+  readonly #limits: ConnectionLimits;
+  readonly #clock: Clock;
+  readonly #counters: ConnectionCounters;
+  readonly #sink: ReaderSink;
+  readonly #parser: FrameParser;
+  #deliver: DataCallback = () => {};
+  /** True from the moment a turn ran out until the next one starts. */
+  #waitingForTurn = false;
+  /** True while the connection asks not to read on, because the peer does not take the answers. */
+  #held = false;
+  #inputEnd: InputEnd | undefined;
+  #stopped = false;
+  /** The time, asked once a message. */
+  #nowMs: number;
+  /** When the last message came, on the monotonic clock. */
+  lastMessageAtMs: number;
+
+  constructor(input: Readable, limits: ConnectionLimits, clock: Clock, counters: ConnectionCounters, sink: ReaderSink) {
+    super();
+    this.#input = input;
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#counters = counters;
+    this.#sink = sink;
+    this.#parser = new FrameParser(limits, this);
+    this.#nowMs = clock.monotonic();
+    this.lastMessageAtMs = this.#nowMs;
+  }
+
+  /** Set when the input is over and everything in it was handled. */
+  get ended(): InputEnd | undefined {
+    return this.#stopped ? this.#inputEnd : undefined;
+  }
+
+  get paused(): boolean {
+    return this.#held || this.#waitingForTurn;
+  }
+
+  listen(callback: DataCallback): Disposable {
+    this.#deliver = callback;
+    // The listener for errors stays for ever: a stream may fail long after the connection gave it up.
+    this.#input.on('error', (error: Error) => this.#end({ kind: 'io', detail: `Reading failed: ${error.message}` }));
+    this.#input.on('end', () => this.#end({ kind: 'ended', detail: 'The peer closed its output.' }));
+    this.#input.on('close', () => this.#end({ kind: 'ended', detail: 'The stream was closed.' }));
+    this.#input.on('data', this.#onData);
+    // A stream that was paused until somebody listens is not set going by listening.
+    this.#input.resume();
+    if (this.#input.destroyed || this.#input.readableEnded) {
+      this.#clock.immediate(() => this.#end({ kind: 'ended', detail: 'The stream had ended before.' }));
+    }
+    return { dispose: () => this.stop() };
+  }
+
+  /** Hands a message to vscode-jsonrpc's connection. */
+  deliver(message: Message): void {
+    this.#deliver(message);
+  }
+
+  /** Stops reading while the connection has too much to send. */
+  hold(): void {
+    if (this.#inputEnd !== undefined) return;
+    this.#held = true;
+    this.#input.pause();
+  }
+
+  /** Reads on after `hold`. */
+  release(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    if (!this.#waitingForTurn) this.#takeTurnLater();
+  }
+
+  /** Handles nothing more. The stream itself is left to the connection. */
+  stop(): void {
+    this.#stopped = true;
+    this.#input.off('data', this.#onData);
+  }
+
+  readonly #onData = (chunk: Buffer | string): void => {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    this.#counters.bytesIn += bytes.length;
+    this.#parser.push(bytes);
+    if (!this.#held && !this.#waitingForTurn) this.#takeTurn();
+  };
+
+  #takeTurnLater(): void {
+    this.#waitingForTurn = true;
+    this.#input.pause();
+    this.#clock.immediate(() => {
+      this.#waitingForTurn = false;
+      if (!this.#held) this.#takeTurn();
+    });
+  }
+
+  #takeTurn(): void {
+    this.#nowMs = this.#clock.monotonic();
+    const endMs = this.#nowMs + turnMs;
+    for (let count = 0; count < this.#limits.inboundMessages; count++) {
+      if (this.#stopped || this.#held) return;
+      if (!this.#parser.step()) {
+        this.#drained();
+        return;
+      }
+      this.#nowMs = this.#clock.monotonic();
+      if (this.#nowMs >= endMs) break;
+    }
+    if (this.#parser.hasInput) this.#takeTurnLater();
+    else this.#drained();
+  }
+
+  #drained(): void {
+    if (this.#stopped || this.#held) return;
+    if (this.#inputEnd !== undefined) this.#finish();
+    else if (this.#input.isPaused()) this.#input.resume();
+  }
+
+  #end(end: InputEnd): void {
+    if (this.#inputEnd !== undefined || this.#stopped) return;
+    this.#inputEnd = end;
+    if (!this.#parser.hasInput) this.#finish();
+    else if (this.#held) this.release();
+  }
+
+  #finish(): void {
+    if (this.#stopped) return;
+    this.#parser.end();
+    this.stop();
+    this.fireClose();
+  }
+
+  message(bytes: Buffer, framing: Framing): boolean {
+    // Most printed lines that open like JSON do not end like it, and a failing JSON.parse is slow.
+    if (!endsLikeJson(bytes)) return this.#notJson(bytes, framing);
+    const { depth, structure, messageBytes, idSearchBytes } = this.#limits;
+    const tooMuch = bytes.length > messageBytes ? 'size' : tooComplex(bytes, depth, structure);
+    if (tooMuch !== undefined) {
+      this.#refuse(tooMuch, bytes.subarray(0, idSearchBytes), bytes.length);
+      return true;
+    }
+    const text = bytes.toString('utf8');
+    // Decoding puts U+FFFD for what is not UTF-8, but the character may also have been sent.
+    if (text.includes('\uFFFD') && !isUtf8(bytes)) {
+      this.#refuse('utf8', bytes.subarray(0, idSearchBytes), bytes.length);
+      return false;
+    }
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      return this.#notJson(bytes, framing);
+    }
+    if (typeof value !== 'object' || value === null) return false;
+    removePrototypeKeys(value, text);
+    this.lastMessageAtMs = this.#nowMs;
+    this.#counters.messagesIn++;
+    this.#sink.message(value, framing);
+    return true;
+  }
+
+  #notJson(bytes: Buffer, framing: Framing): false {
+    if (framing === 'content-length') {
+      this.#sink.fault('invalid_message', `A framed body of ${bytes.length} bytes is not JSON.`);
+    }
+    return false;
+  }
+
+  stray(bytes: Buffer, length: number, cut: boolean): void {
+    const line = bytes.toString('utf8');
+    if (!cut && line.includes('\uFFFD') && !isUtf8(bytes)) {
+      this.#sink.fault('invalid_utf8', `A line of ${length} bytes is not UTF-8.`);
+    }
+    this.#counters.strayLines++;
+    this.#sink.stray(line, { bytes: length, cut });
+  }
+
+  oversized(bytes: Buffer): void {
+    this.#refuse('size', bytes, this.#limits.messageBytes + 1);
+  }
+
+  partial(bytes: Buffer, framing: Framing): void {
+    const shown = JSON.stringify(bytes.toString('utf8', 0, 80));
+    this.#sink.fault(
+      'partial_message',
+      `The input ended in the middle of a message (${framing}), which began ${shown}.`,
+    );
+  }
+
+  #refuse(reason: RefusedReason, prefix: Buffer, bytes: number): void {
+    this.lastMessageAtMs = this.#nowMs;
+    this.#counters.messagesIn++;
+    this.#sink.refused(reason, findId(prefix), bytes);
+  }
+}
+
+function endsLikeJson(bytes: Buffer): boolean {
+  const last = bytes[bytes.length - 1] ?? 0;
+  return last === 0x7d || last === 0x5d || last <= 0x20;
+}

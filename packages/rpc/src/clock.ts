@@ -1,0 +1,67 @@
+import { performance } from 'node:perf_hooks';
+
+/** Something that will happen later and may still be called off. */
+export interface Timer {
+  /** Calls it off. Harmless when it already ran. */
+  cancel(): void;
+  /** Lets the process exit before it ran. Returns itself, so that it can be chained. */
+  unref(): Timer;
+}
+
+/** The only way to the time. Handed to everything that waits, so that tests need not. */
+export interface Clock {
+  /** The wall clock, in milliseconds since 1970. May jump. */
+  now(): number;
+  /** Milliseconds since some moment in the past. Never goes back. */
+  monotonic(): number;
+  /** Runs `run` once, `ms` milliseconds from now. Keeps the process alive until then, unless unref'd. */
+  after(ms: number, run: () => void): Timer;
+  /** Resolves after `ms` milliseconds. Rejects with the signal's reason as soon as it aborts. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Runs `run` after the input and output that is due now was handled. */
+  immediate(run: () => void): void;
+}
+
+/** setTimeout takes at most a signed 32-bit number and fires at once beyond it. */
+const longestTimeoutMs = 2 ** 31 - 1;
+
+function after(ms: number, run: () => void): Timer {
+  const handle = setTimeout(run, Math.min(Math.max(ms, 0), longestTimeoutMs));
+  const timer: Timer = {
+    cancel: () => clearTimeout(handle),
+    unref: () => {
+      handle.unref();
+      return timer;
+    },
+  };
+  return timer;
+}
+
+function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    const onAbort = (): void => {
+      timer.cancel();
+      reject(signal?.reason);
+    };
+    const timer = after(ms, () => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    });
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+/** The real time. The only place in the project that touches the runtime's timers. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after,
+  sleep,
+  immediate: (run) => {
+    setImmediate(run);
+  },
+};
