@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { removeTree } from '../scripts/remove-tree.ts';
 
 /** The folder the demo plays in: a home of its own, so that nothing of yours is read or changed. */
 export interface Stage {
@@ -30,7 +31,7 @@ export function openStage(): Stage {
       return target;
     },
     mmm: (args, expected = 0) => runMmm(directory, home, args, expected),
-    clear: () => rmSync(directory, { recursive: true, force: true }),
+    clear: () => removeTree(directory),
   };
 }
 
