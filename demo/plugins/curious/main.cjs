@@ -3,10 +3,10 @@ const fs = require('node:fs');
 const net = require('node:net');
 
 const reach = {
-  file: (path) => fs.readFileSync(path, 'utf8').length + ' characters read',
+  file: (path) => `${fs.readFileSync(path, 'utf8').length} characters read`,
   variable: (name) => {
     if (process.env[name] === undefined) throw new Error('not set');
-    return process.env[name].length + ' characters read';
+    return `${process.env[name].length} characters read`;
   },
   connection: (target) =>
     new Promise((resolve, reject) => {
@@ -41,12 +41,12 @@ async function answer({ id, method, params }) {
 }
 
 function send(message) {
-  process.stdout.write(JSON.stringify({ jsonrpc: '2.0', ...message }) + '\n');
+  process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
 }
 
 let rest = '';
 process.stdin.setEncoding('utf8').on('data', (chunk) => {
   const lines = (rest + chunk).split('\n');
   rest = lines.pop();
-  for (const line of lines) answer(JSON.parse(line));
+  for (const line of lines) void answer(JSON.parse(line));
 });
