@@ -3,7 +3,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createHost, describeExit, type Plugin } from '@mmm/host';
 import { MmmError } from '@mmm/protocol';
-import { expect, openStage, print, type Stage } from './stage.ts';
+import { commit, request } from './network.ts';
+import { expect, openStage, print, type Stage, title } from './stage.ts';
 
 const shipped = ['calculator', 'date', 'text_statistics', 'roman'] as const;
 
@@ -13,18 +14,16 @@ async function main(): Promise<void> {
     await install(stage);
     await call(stage);
     await reachOut(stage);
+    await request(stage);
+    await commit(stage);
     await killInMidCall(stage);
     await tamper(stage);
-    title('7. Statistics');
+    title('9. Statistics');
     await stage.mmm(['plugin', 'stats']);
     print('\nDone: everything above was checked while it happened.');
   } finally {
     stage.clear();
   }
-}
-
-function title(text: string): void {
-  print(`\n== ${text}`);
 }
 
 async function install(stage: Stage): Promise<void> {
@@ -123,7 +122,7 @@ async function reachWithoutHost(input: {
 }
 
 async function killInMidCall(stage: Stage): Promise<void> {
-  title('5. A plugin is killed in the middle of a call; the next call is answered');
+  title('7. A plugin is killed in the middle of a call; the next call is answered');
   const host = await createHost({ home: stage.home });
   try {
     const curious = await host.plugin('curious');
@@ -152,7 +151,7 @@ function kill(plugin: Plugin): void {
 }
 
 async function tamper(stage: Stage): Promise<void> {
-  title('6. One byte of a signed plugin is changed');
+  title('8. One byte of a signed plugin is changed');
   const folder = join(stage.directory, 'plugins/roman');
   const file = join(folder, existsSync(join(folder, 'main.sh')) ? 'main.sh' : 'plugin.toml');
   const bytes = readFileSync(file);

@@ -73,6 +73,10 @@ export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+export function title(text: string): void {
+  print(`\n== ${text}`);
+}
+
 /** Ends the demo with a failure when what was shown is not what had to be shown. */
 export function expect(what: string, right: boolean): void {
   if (!right) throw new Error(`The demo failed: ${what}`);

@@ -2,14 +2,27 @@
 // Development, tests and the demo's own code run from source; the command line and plugins run from here.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stampFile = join(root, 'build/stamp.json');
 /** What esbuild cannot put into one file: it finds its native addon beside itself. */
 const nativePackages = ['@photostructure/sqlite'];
+/** What only authors of plugins need, found in node_modules when they do. */
+const authorTools = ['esbuild'];
 const shared = {
   bundle: true,
   platform: 'node',
@@ -38,7 +51,9 @@ try {
   if (!Array.isArray(error.errors)) throw error;
   process.exit(1);
 }
+copyTemplates();
 writeDeclarations();
+compileCommand();
 mkdirSync(dirname(stampFile), { recursive: true });
 writeFileSync(stampFile, `${JSON.stringify({ inputs, outputs: outputs.sort() }, undefined, 2)}\n`);
 console.log(`build: ${outputs.length} files in ${Number((process.hrtime.bigint() - started) / 1_000_000n)} ms.`);
@@ -47,24 +62,64 @@ console.log(`build: ${outputs.length} files in ${Number((process.hrtime.bigint()
 async function buildCommand() {
   await bundle('packages/cli/src/main.ts', 'packages/cli/dist/mmm.cjs', {
     format: 'cjs',
-    external: nativePackages,
+    external: [...nativePackages, ...authorTools],
     sourcemap: true,
+    keepNames: true,
   });
+  asciiComments(join(root, 'packages/cli/dist/mmm.cjs'));
   const launcher = join(root, 'packages/cli/bin/mmm.cjs');
   if (existsSync(launcher)) chmodSync(launcher, 0o755);
 }
 
-/** The SDK: whole in one file each way, so that an author's bundle or a plain `require` needs nothing else. */
+/**
+ * esbuild escapes what is not ASCII everywhere but in comments. A file of ASCII alone takes half the memory and is read
+ * without decoding, at each start of the command.
+ */
+function asciiComments(file) {
+  const lines = readFileSync(file, 'utf8').split('\n');
+  const ascii = lines.map((line, index) => {
+    const at = line.search(/[^\x00-\x7f]/);
+    if (at < 0) return line;
+    if (/^\s*\*|\/\/|\/\*/.test(line.slice(0, at))) return line.replace(/[^\x00-\x7f]/g, '?');
+    throw new Error(`${file}:${index + 1} has a character outside of a comment that is not ASCII: escape it.`);
+  });
+  writeFileSync(file, ascii.join('\n'));
+}
+
+/** Runs the command once, so that the first user already finds its code compiled (see packages/cli/bin/mmm.cjs). */
+function compileCommand() {
+  const home = mkdtempSync(join(tmpdir(), 'mmm-build-'));
+  const command = join(root, 'packages/cli/bin/mmm.cjs');
+  spawnSync(process.execPath, [command, 'plugin', 'list'], { env: { HOME: home }, stdio: 'ignore' });
+  rmSync(home, { recursive: true, force: true });
+}
+
+/** The SDK: whole in one file, so that an author's bundle or a plain `require` needs nothing else. */
 async function buildSdk() {
   for (const [source, name] of entryPoints('plugin-sdk')) {
-    await bundle(source, `packages/plugin-sdk/dist/${name}.cjs`, { format: 'cjs' });
-    await bundle(source, `packages/plugin-sdk/dist/${name}.js`, { format: 'esm' });
+    await bundle(source, `packages/plugin-sdk/dist/${name}.cjs`, { format: 'cjs', keepNames: true });
+    await reexport(source, `packages/plugin-sdk/dist/${name}`);
   }
+}
+
+/**
+ * The ES module beside a CommonJS file, with the same names. A second bundle would fail at its first `require` of a
+ * built-in module, and would be a second copy of every class.
+ */
+async function reexport(source, target) {
+  const options = { ...shared, bundle: false, format: 'esm', entryPoints: [source], outfile: `${target}.js` };
+  const { metafile } = await esbuild.build({ ...options, write: false, metafile: true });
+  const names = Object.values(metafile.outputs).flatMap((output) => output.exports);
+  writeFileSync(
+    join(root, `${target}.js`),
+    `export { ${names.sort().join(', ')} } from './${basename(target)}.cjs';\n`,
+  );
+  outputs.push(`${target}.js`);
 }
 
 async function buildLibrary(name) {
   for (const [source, entry] of entryPoints(name)) {
-    await bundle(source, `packages/${name}/dist/${entry}.js`, { format: 'esm', packages: 'external' });
+    await bundle(source, `packages/${name}/dist/${entry}.js`, { format: 'esm', packages: 'external', keepNames: true });
   }
 }
 
@@ -84,6 +139,15 @@ async function bundle(source, target, options) {
   if (!existsSync(join(root, source))) return;
   await esbuild.build({ ...shared, ...options, entryPoints: [source], outfile: target });
   outputs.push(target);
+}
+
+/** What `mmm plugin create` writes, beside the command: the templates and the SDK as authors get it. */
+function copyTemplates() {
+  const target = 'packages/cli/dist/templates';
+  rmSync(join(root, target), { recursive: true, force: true });
+  cpSync(join(root, 'packages/cli/templates'), join(root, target), { recursive: true });
+  cpSync(join(root, 'packages/plugin-sdk/dist/index.cjs'), join(root, target, 'sdk/mmm-plugin-sdk.cjs'));
+  for (const file of filesBelow(join(root, target))) outputs.push(relative(root, file));
 }
 
 /** Declarations for every library. A type error is the business of `npm run types`, not of the build. */
@@ -151,6 +215,7 @@ function hashInputs() {
   for (const name of packageNames()) {
     files.push(join(root, 'packages', name, 'package.json'), ...filesBelow(join(root, 'packages', name, 'src')));
   }
+  files.push(...filesBelow(join(root, 'packages/cli/templates')));
   for (const name of pluginNames()) {
     const folder = join(root, 'plugins', name);
     files.push(...filesBelow(folder).filter((file) => !/^(?:\.mmm|node_modules)\//.test(relative(folder, file))));

@@ -1,4 +1,4 @@
-// Makes a clean clone ready: `node scripts/set-up.mjs demo|test`. Needs nothing but Node. When everything is there
+// Makes a clean clone ready: `node scripts/set-up.mjs demo|test|bench`. Needs nothing but Node. When everything is there
 // already it prints one line, changes nothing and does not touch the network.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
@@ -15,12 +15,12 @@ const packageManagerTimeoutMs = 5 * 60_000;
 
 /** What the operating system must bring: a Debian package, the files that prove it is there, and what it is for. */
 const systemPackages = [
-  { name: 'bubblewrap', programs: ['bwrap'], purposes: ['demo', 'test'], use: 'confines plugins' },
+  { name: 'bubblewrap', programs: ['bwrap'], purposes: ['demo', 'test', 'bench'], use: 'confines plugins' },
   { name: 'socat', programs: ['socat'], purposes: ['demo', 'test'], use: 'carries granted network traffic' },
   {
     name: 'util-linux',
     programs: ['prlimit', 'setpriv', 'unshare'],
-    purposes: ['demo', 'test'],
+    purposes: ['demo', 'test', 'bench'],
     use: 'limits plugins and drops their rights',
   },
   { name: 'python3', programs: ['python3'], purposes: ['demo', 'test'], use: 'runs the plugins written in Python' },
@@ -29,7 +29,7 @@ const systemPackages = [
   { name: 'libc6-dev', files: ['/usr/include/stdio.h'], purposes: ['test'], use: 'compiles the fixtures written in C' },
 ];
 
-if (!['demo', 'test'].includes(purpose)) fail(`set-up takes demo or test, not "${purpose}".`, 2);
+if (!['demo', 'test', 'bench'].includes(purpose)) fail(`set-up takes demo, test or bench, not "${purpose}".`, 2);
 checkNode();
 const did = [installNodePackages(), installSystemPackages(), build()].filter((step) => step !== undefined);
 const lacking = missingSystemPackages().map(({ name }) => name);

@@ -216,8 +216,13 @@ test('a limit on memory and on processes ends or stops what goes over it', confi
   const hog = 'const kept = []; for (;;) kept.push(Buffer.alloc(16 << 20, 1));';
   const { child } = await launchFixture(t, { bundle, command: ['node', '-e', hog], limits: { memory_mb: 200 } });
   assert.notEqual((await child.exited).code, 0);
-  const fork =
-    'let n = 0; const c = require("node:child_process"); const e = () => { console.error(n < 40 ? "stopped" : "free"); process.exit(); }; for (; n < 40; n++) { const p = c.spawn(process.execPath, ["-e", "setTimeout(() => {}, 1e5)"]); if (p.pid === undefined) break; p.on("error", e); } e();';
+  const fork = `const { spawn } = require('node:child_process');
+    const end = (text) => { console.error(text); process.exit(); };
+    for (let n = 0; n < 40; n++) {
+      const child = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 1e5)']).on('error', () => end('stopped'));
+      if (child.pid === undefined) end('stopped');
+    }
+    end('free');`;
   const forks = await launchFixture(t, { bundle, command: ['node', '-e', fork], limits: { processes: 30 } });
   await forks.child.exited;
   assert.match(forks.child.stderrTail(), /stopped/);

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { run } from '@mmm/cli';
 
@@ -26,6 +27,7 @@ export async function mmm(options: CliOptions, ...argv: string[]): Promise<CliRe
     stdin: Readable.from([options.stdin ?? '']),
     env: { HOME: options.home, MMM_HOME: options.home, ...options.env },
     cwd: options.cwd ?? options.home,
+    resources: join(import.meta.dirname, '../../packages/cli/dist'),
     interrupted: new AbortController().signal,
   });
   stdout.end();

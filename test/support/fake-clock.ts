@@ -28,7 +28,11 @@ export class FakeClock implements Clock {
   after(ms: number, run: () => void): Timer {
     const waiting: Waiting = { dueMs: this.#nowMs + Math.max(ms, 0), order: this.#order++, run };
     this.#waiting.add(waiting);
-    const timer: Timer = { cancel: () => void this.#waiting.delete(waiting), unref: () => timer };
+    const timer: Timer = {
+      cancel: () => void this.#waiting.delete(waiting),
+      unref: () => timer,
+      ref: () => timer,
+    };
     return timer;
   }
 

@@ -1,6 +1,15 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { bundleLimits } from './limits.ts';
 
+/** Replaces a file of the home folder, mode 0600, in one step and onto the disk. Throws what the file system says. */
+export type WritePrivateFile = (file: string, text: string) => void;
+
+/** Loaded by the first who writes: a start that only reads need not wait for the library. */
+export async function privateFileWriter(): Promise<WritePrivateFile> {
+  const { default: writeFileAtomic } = await import('write-file-atomic');
+  return (file, text) => writeFileAtomic.sync(file, text, { mode: 0o600 });
+}
+
 /** Why a private file was not read. */
 export class PrivateFileProblem extends Error {
   override readonly name = 'PrivateFileProblem';

@@ -7,6 +7,8 @@ export interface Io {
   readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
+  /** The folder that holds what mmm is shipped with besides its code: `templates/`. */
+  readonly resources: string;
   /** This is the whole process: what it inherited may be closed, so that no plugin inherits it too. */
   readonly ownsProcess?: boolean;
   /** Aborted by Ctrl-C: running calls are cancelled and plugins are stopped before the command ends. */
@@ -24,4 +26,37 @@ export async function readStdin(io: Io, bytesMax: number): Promise<string> {
     chunks.push(buffer);
   }
   return Buffer.concat(chunks).toString('utf8');
+}
+
+interface Terminal extends Readable {
+  readonly isTTY?: boolean;
+  setRawMode?(on: boolean): unknown;
+}
+
+/**
+ * One line typed at a terminal that does not show it; undefined when standard input is none. Rejects when it is broken
+ * off with Ctrl-C.
+ */
+export async function readHidden(io: Io, question: string): Promise<string | undefined> {
+  const terminal: Terminal = io.stdin;
+  if (terminal.isTTY !== true || terminal.setRawMode === undefined) return undefined;
+  io.stderr.write(question);
+  terminal.setRawMode(true);
+  const decoder = new TextDecoder();
+  let typed = '';
+  try {
+    for await (const chunk of terminal.iterator({ destroyOnReturn: false })) {
+      const text = typeof chunk === 'string' ? chunk : decoder.decode(chunk as Buffer, { stream: true });
+      for (const character of text) {
+        if (character === '\r' || character === '\n' || character === '\u0004') return typed;
+        if (character === '\u0003') throw new Error('it was broken off');
+        typed = character === '\u007F' ? [...typed].slice(0, -1).join('') : typed + character;
+      }
+    }
+    return typed;
+  } finally {
+    terminal.setRawMode(false);
+    terminal.pause();
+    io.stderr.write('\n');
+  }
 }

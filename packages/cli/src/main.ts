@@ -14,6 +14,8 @@ void run(process.argv.slice(2), {
   stdin: process.stdin,
   env: process.env,
   cwd: process.cwd(),
+  // Bundled into one CommonJS file, whose folder also holds the templates.
+  resources: __dirname,
   ownsProcess: true,
   interrupted: interrupt.signal,
 }).then((code) => {

@@ -1,10 +1,11 @@
-import { hostVersion, MmmError } from '@mmm/protocol';
+import { hostVersion } from '@mmm/protocol';
 import { Command, CommanderError } from 'commander';
+import { usageError, usageLine } from './command-tree.ts';
 import { addKeyCommands } from './commands/key.ts';
 import { addPluginCommands } from './commands/plugin.ts';
 import { addSystemCommands } from './commands/system.ts';
 import type { Io } from './io.ts';
-import { exitCodes, fail, type GlobalOptions } from './output.ts';
+import { exitCodes, fail, type GlobalOptions, watchOutput } from './output.ts';
 
 /** What a command does once its arguments are parsed. Returns the exit code. */
 export type Action = (io: Io, options: GlobalOptions) => Promise<number>;
@@ -20,6 +21,11 @@ export interface Registry {
  * code. Never throws. Commands import what they need when they run, so that `mmm --version` stays fast.
  */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
+  const output = watchOutput(io);
+  return await output.finish(await runCommand(argv, io));
+}
+
+async function runCommand(argv: readonly string[], io: Io): Promise<number> {
   const json = argv.includes('--json');
   let selected: { action: Action; options: GlobalOptions } | undefined;
   const registry: Registry = {
@@ -28,21 +34,21 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       selected = { action, options };
     },
   };
+  const program = buildProgram(registry);
+  const usage = usageLine(program, argv);
   try {
-    await buildProgram(registry, json).parseAsync([...argv], { from: 'user' });
+    await program.parseAsync([...argv], { from: 'user' });
     return selected === undefined ? exitCodes.ok : await selected.action(io, selected.options);
   } catch (error) {
-    if (error instanceof CommanderError) {
-      // Help and version are not errors although commander ends the parse with them.
-      if (error.exitCode === 0) return exitCodes.ok;
-      const message = error.message.replace(/^error: /, '');
-      return fail(io, { json }, new MmmError('USAGE', sentence(message), { argument: error.code }));
-    }
-    return fail(io, { json }, error);
+    if (!(error instanceof CommanderError)) return fail(io, { json }, error, usage);
+    // Help and version are not errors although commander ends the parse with them.
+    if (error.exitCode === 0) return exitCodes.ok;
+    if (argv.length === 0) io.stdout.write(program.helpInformation());
+    return fail(io, { json }, await usageError(program, argv, error), usage);
   }
 }
 
-function buildProgram(registry: Registry, json: boolean): Command {
+function buildProgram(registry: Registry): Command {
   const program = new Command('mmm');
   program
     .description('Extends any program with plugins it need not trust.')
@@ -58,17 +64,7 @@ function buildProgram(registry: Registry, json: boolean): Command {
   addPluginCommands(program, registry);
   addKeyCommands(program, registry);
   addSystemCommands(program, registry);
-  program.action(() => {
-    if (!json) program.outputHelp();
-    throw new CommanderError(exitCodes.usage, 'mmm.no_command', 'No command was given.');
-  });
   return program;
-}
-
-function sentence(text: string): string {
-  const [first = '', ...rest] = text.split('\n');
-  const capital = first.charAt(0).toUpperCase() + first.slice(1);
-  return [/[.?)]$/.test(capital) ? capital : `${capital}.`, ...rest].join(' ');
 }
 
 /** Adds the options every command has. Each leaf gets them, so that they may stand at the end of the line. */
@@ -77,4 +73,10 @@ export function withGlobals(command: Command): Command {
     .option('--json', 'print one JSON document')
     .option('--home <dir>', 'use this home folder instead of MMM_HOME or ~/.mmm')
     .option('--no-interactive', 'never ask; fail where a question would be needed');
+}
+
+/** Lines at the end of a command's help that can be typed as they stand. */
+export function withExamples(command: Command, lines: readonly string[], note?: string): Command {
+  const text = lines.map((line) => `  ${line}`).join('\n');
+  return command.addHelpText('after', `\nExamples:\n${text}${note === undefined ? '' : `\n\n${note}`}`);
 }

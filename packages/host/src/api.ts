@@ -1,5 +1,13 @@
 import type { KeyRing, SigningKeyInfo, TrustedKey, TrustStore } from '@mmm/bundle';
-import type { CallContext, CapabilityRef, ExitReason, Manifest, Permission, ProgressValue } from '@mmm/protocol';
+import type {
+  CallContext,
+  CapabilityRef,
+  ExitReason,
+  FieldIssue,
+  Manifest,
+  Permission,
+  ProgressValue,
+} from '@mmm/protocol';
 import type { Clock } from '@mmm/rpc';
 import type { AuditLog } from './audit/audit-log.ts';
 import type { Discovery, SearchEntry } from './discover/scan.ts';
@@ -29,13 +37,28 @@ export interface HostOptions {
   readonly policy?: PermissionPolicyInput;
   /** Where granted environment variables take their values from. Default: empty. Nothing else of it is passed on. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** The one folder that `develop` runs without a signature. Default: none, and nothing unsigned runs by itself. */
+  readonly development?: DevelopmentOptions;
+  /** Told of each line of each plugin's log, bounded as the log is. Plugins wrote it: show it with `safeText`. */
+  readonly onLog?: (plugin: string, line: LogLine) => void;
   /** Who calls, as plugins see it. Default: `{kind: 'host', id: 'host'}`. */
   readonly caller?: CallContext['caller'];
   /** BCP 47. Default: `en`. */
   readonly locale?: string;
   readonly clock?: Clock;
+  /** All addresses of a granted host, best first; rejects when it has none. Default: the system's resolver. */
+  readonly lookup?: (host: string) => Promise<readonly string[]>;
   /** 0 ≤ x < 1, for backoff jitter. */
   readonly random?: () => number;
+}
+
+export interface DevelopmentOptions {
+  /** Absolute path of the plugin folder. */
+  readonly directory: string;
+  /** Grants, for as long as the host lives, what the manifest asks for except critical permissions. Stores nothing. */
+  readonly grantRequested?: boolean;
+  /** Permissions granted for as long as the host lives, spelt as keys. */
+  readonly grant?: readonly string[];
 }
 
 export interface TrustSummary {
@@ -72,6 +95,7 @@ export interface PluginInfo extends PluginSummary {
   readonly permissions: readonly PermissionSummary[];
   /** What is really enforced: of the running session, else what this machine offers. */
   readonly enforcement: EnforcementReport;
+  readonly configuration: PluginConfig;
   readonly statistics: PluginStatistics;
 }
 
@@ -108,6 +132,51 @@ export interface InstallReport {
 export interface GrantReport {
   readonly granted: readonly string[];
   readonly missing: readonly string[];
+}
+
+/** One field of a plugin's configuration. Never carries the value of a secret. */
+export interface ConfigField {
+  /** Names joined by dots, as `mmm plugin config set` takes them. */
+  readonly key: string;
+  /** JSON types, as the schema names them; empty when it names none. */
+  readonly types: readonly string[];
+  readonly choices: readonly unknown[] | null;
+  readonly description: string | null;
+  readonly required: boolean;
+  readonly secret: boolean;
+  /** The value in force, or null for none; `[secret]` for a secret that has one. */
+  readonly value: unknown;
+  /** What it is when nobody sets it, or null. */
+  readonly default: unknown;
+  readonly from: 'user' | 'default' | 'unset';
+}
+
+export interface PluginConfig {
+  /** False for a plugin without a configuration schema: nothing of it can be set. */
+  readonly configurable: boolean;
+  /** The whole configuration in force, defaults filled in; `[secret]` stands for each secret. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** What the user set, without defaults and without secrets. */
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly fields: readonly ConfigField[];
+  /** Why the plugin would not be launched; empty when it would. Paths are keys. */
+  readonly issues: readonly FieldIssue[];
+}
+
+/** A change of a configuration: `replace` first, then `unset`, then `set`; all of it or nothing. */
+export interface ConfigChange {
+  /** Values by key. A secret among them is stored apart. */
+  readonly set?: Readonly<Record<string, unknown>>;
+  /** Those of its keys whose values stood where others can read them: refused when one is a secret. */
+  readonly visible?: readonly string[];
+  readonly unset?: readonly string[];
+  /** Everything that is not secret, instead of what was set before. */
+  readonly replace?: Readonly<Record<string, unknown>>;
+}
+
+export interface ConfigReport extends PluginConfig {
+  /** `stored`: it does not run and gets it at its start. `configured`: it took it over. `restarted`: it had to be. */
+  readonly applied: 'stored' | 'configured' | 'restarted';
 }
 
 export interface DoctorCheck {
@@ -198,6 +267,20 @@ export interface Host {
   disable(id: string): Promise<void>;
   grant(id: string, keys: readonly string[]): Promise<GrantReport>;
   revoke(id: string, keys: readonly string[]): Promise<GrantReport>;
+  /** The configuration of a plugin, without its secrets. Throws MANIFEST_INVALID for a schema that cannot be used. */
+  config(id: string): Promise<PluginConfig>;
+  /**
+   * Changes the configuration, and tells the plugin when it runs. Fields that are required may be set one after the
+   * other; a plugin that runs takes only a whole configuration. Throws CONFIG_INVALID, with the wrong fields or the
+   * plugin's own words; the old configuration is then in force.
+   */
+  setConfig(id: string, change: ConfigChange): Promise<ConfigReport>;
+  /**
+   * Runs the development folder as it is now: copies it, starts the copy confined, and ends the one before once the new
+   * one has answered. When anything fails the one before stays, and this throws why. It is unsigned, startable in no
+   * other way, and has data, grants, log and statistics apart from an installed plugin of the same name. Audited.
+   */
+  develop(): Promise<Plugin>;
   register(plugin: RegisteredPlugin): Promise<Plugin>;
   unregister(id: string): Promise<void>;
   logs(id: string, options?: { readonly lines?: number }): Promise<readonly LogLine[]>;

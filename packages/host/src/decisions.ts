@@ -2,12 +2,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TrustStore } from '@mmm/bundle';
 import { listPermissions, MmmError, permissionKey } from '@mmm/protocol';
+import type { Clock } from '@mmm/rpc';
 import type { GrantReport, PermissionSummary, PluginSummary, TrustSummary } from './api.ts';
 import type { AuditLog } from './audit/audit-log.ts';
 import type { PluginSpec } from './discover/spec.ts';
 import type { Home } from './home.ts';
 import { recordId } from './identity.ts';
 import { requestedByKey, riskContext } from './install.ts';
+import { hostLimits } from './limits.ts';
 import { decide } from './permit/decide.ts';
 import type { PermissionPolicy } from './permit/policy.ts';
 import { describePermission, riskOf } from './permit/risk.ts';
@@ -30,7 +32,36 @@ export function isEnabled(spec: PluginSpec, services: Pick<DecisionServices, 'st
   return services.store.plugins.get(recordId(spec))?.enabled ?? spec.origin !== 'project';
 }
 
-export function assertEnabled(spec: PluginSpec, services: Pick<DecisionServices, 'store'>): void {
+/**
+ * Asserts before each call that the plugin is enabled. Asking the store takes as long as the rest of a fast call, so
+ * what it said holds for a moment: another process's decision is seen after `hostLimits.enabledMs` at the latest.
+ */
+export class EnabledCheck {
+  readonly #store: DecisionServices['store'];
+  readonly #clock: Clock;
+  #untilMs = new WeakMap<PluginSpec, number>();
+
+  constructor(store: DecisionServices['store'], clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  /** Throws PLUGIN_DISABLED. */
+  assert(spec: PluginSpec): void {
+    const nowMs = this.#clock.monotonic();
+    const untilMs = this.#untilMs.get(spec);
+    if (untilMs !== undefined && nowMs < untilMs) return;
+    assertEnabled(spec, { store: this.#store });
+    this.#untilMs.set(spec, nowMs + hostLimits.enabledMs);
+  }
+
+  /** This process decided about a plugin: its next call asks the store. */
+  forget(): void {
+    this.#untilMs = new WeakMap();
+  }
+}
+
+function assertEnabled(spec: PluginSpec, services: Pick<DecisionServices, 'store'>): void {
   if (isEnabled(spec, services)) return;
   const why =
     spec.origin === 'project'
@@ -128,12 +159,12 @@ function grantedKeys(spec: PluginSpec, services: DecisionServices): ReadonlySet<
  * Whose plugin it claims to be. Good enough to show and to file a decision under, never to launch: a launch verifies,
  * and takes only grants filed under the key that really signed.
  */
-function publisherFor(spec: PluginSpec, services: DecisionServices): string {
+export function publisherFor(spec: PluginSpec, services: Pick<DecisionServices, 'store' | 'trust'>): string {
   const trust = claimedTrust(spec, services);
   return trust.kind === 'signed' ? (trust.keyid ?? trust.kind) : trust.kind === 'unverified' ? 'unsigned' : trust.kind;
 }
 
-function claimedTrust(spec: PluginSpec, services: DecisionServices): TrustSummary {
+function claimedTrust(spec: PluginSpec, services: Pick<DecisionServices, 'store' | 'trust'>): TrustSummary {
   if (spec.origin === 'registered') return { kind: 'registered' };
   const record = services.store.plugins.get(recordId(spec));
   if (

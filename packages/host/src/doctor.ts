@@ -16,6 +16,7 @@ export function examine(home: Home, probe: SandboxProbe, trust: TrustStore, disc
     { name: 'home', status: 'ok', message: `${home.directory} belongs to you alone` },
     sandboxCheck(probe),
     ...dimensionChecks(probe),
+    forwarderCheck(probe),
     keyCheck(trust),
     ...discovery.problems.map(
       ({ kind, plugin, directory, message }): DoctorCheck => ({
@@ -44,6 +45,19 @@ function sandboxCheck(probe: SandboxProbe): DoctorCheck {
     status: 'problem',
     message: `no sandbox works, so plugins are refused: ${probe.bubblewrap.reason ?? 'bubblewrap was not found'}`,
     ...(probe.advice === undefined ? {} : { fix: probe.advice }),
+  };
+}
+
+/** Without these programs plugins run, but none that was granted a host. */
+function forwarderCheck({ tools: { setpriv, nsenter, socat }, advice }: SandboxProbe): DoctorCheck {
+  const name = 'way to granted hosts';
+  const missing = Object.entries({ setpriv, nsenter, socat }).filter(([, path]) => path === null);
+  if (missing.length === 0) return { name, status: 'ok', message: 'setpriv, nsenter and socat are there' };
+  return {
+    name,
+    status: 'warning',
+    message: `plugins with network grants are refused: ${missing.map(([tool]) => tool).join(' and ')} not found`,
+    ...(advice === undefined ? {} : { fix: advice }),
   };
 }
 

@@ -13,6 +13,12 @@ export interface Home {
   readonly audit: string;
   readonly logs: string;
   readonly data: string;
+  /** Sockets of this moment; nothing in it outlives its process. */
+  readonly run: string;
+  /** What users entrusted to plugins: one file a plugin, 0600. */
+  readonly secrets: string;
+  /** Snapshots of plugins under development, each for as long as it runs. Made when the first one is taken. */
+  readonly development: string;
   /** Remembers which signatures were verified, so that a fresh process need not do it again. */
   readonly memoFile: string;
 }
@@ -33,6 +39,9 @@ export function homeAt(directory: string): Home {
     audit: join(directory, 'audit'),
     logs: join(directory, 'logs'),
     data: join(directory, 'data'),
+    run: join(directory, 'run'),
+    secrets: join(directory, 'secrets'),
+    development: join(directory, 'development'),
     memoFile: join(directory, 'verified.json'),
   };
 }
@@ -51,7 +60,17 @@ export function openHome(directory: string): Home {
   const home = homeAt(directory);
   try {
     mkdirSync(dirname(directory), { recursive: true });
-    for (const folder of [directory, home.plugins, home.store, home.keys, home.audit, home.logs, home.data]) {
+    for (const folder of [
+      directory,
+      home.plugins,
+      home.store,
+      home.keys,
+      home.audit,
+      home.logs,
+      home.data,
+      home.run,
+      home.secrets,
+    ]) {
       mkdirOwn(folder);
     }
   } catch (error) {

@@ -1,9 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { ContentStore, KeyRing, SignatureMemo, type SigningKeyInfo, type TrustedKey, TrustStore } from '@mmm/bundle';
-import { type CallContext, MmmError } from '@mmm/protocol';
-import { type Clock, systemClock } from '@mmm/rpc';
+import { MmmError } from '@mmm/protocol';
 import type {
+  ConfigChange,
+  ConfigReport,
   DoctorReport,
   GrantReport,
   Host,
@@ -11,6 +12,7 @@ import type {
   InstallOptions,
   InstallReport,
   Plugin,
+  PluginConfig,
   PluginInfo,
   PluginSummary,
   VerifyReport,
@@ -18,71 +20,44 @@ import type {
 import { AuditLog } from './audit/audit-log.ts';
 import { SchemaValidator } from './call/schema.ts';
 import { Catalog } from './catalog.ts';
-import { assertEnabled, describe, grantPermissions, isEnabled, revokePermissions, summarize } from './decisions.ts';
+import { Configurations } from './configuration.ts';
+import { describe, EnabledCheck, grantPermissions, isEnabled, revokePermissions, summarize } from './decisions.ts';
+import { Development } from './development.ts';
 import type { Discovery } from './discover/scan.ts';
 import { defaultSearchPath } from './discover/search-path.ts';
 import type { PluginSpec } from './discover/spec.ts';
 import { readSpec } from './discover/spec.ts';
 import { suggest } from './discover/suggest.ts';
 import { examine } from './doctor.ts';
-import { diskName, type Home, openHome } from './home.ts';
+import { diskName } from './home.ts';
 import { recordId } from './identity.ts';
 import { deactivate, installPlugin } from './install.ts';
 import { Launcher } from './launcher.ts';
 import { hostLimits } from './limits.ts';
 import { type LogLine, PluginLog } from './log/plugin-log.ts';
 import { MetricsRecorder } from './metrics/recorder.ts';
-import { type PermissionPolicy, resolvePolicy } from './permit/policy.ts';
-import { PluginHandle } from './plugin.ts';
+import { type ResolvedOptions, resolveOptions } from './options.ts';
+import { PluginHandle, type PluginServices } from './plugin.ts';
 import { type RegisteredPlugin, registeredSpec } from './registered.ts';
 import { type SignedPlugin, signPlugin } from './sign-plugin.ts';
 import { openStore, type PluginStatistics, type Store } from './store/store.ts';
 import { verify, verifyFolder } from './verify/verify.ts';
-
-/** Options with every default applied, once, at the door. */
-export interface ResolvedOptions {
-  readonly home: Home;
-  readonly project: string | undefined;
-  readonly sandboxNoneFor: ReadonlySet<string>;
-  readonly prompter: HostOptions['prompter'];
-  readonly policy: PermissionPolicy;
-  readonly environment: Readonly<Record<string, string>>;
-  readonly caller: CallContext['caller'];
-  readonly locale: string;
-  readonly clock: Clock;
-  readonly random: () => number;
-}
 
 /**
  * Opens a host on a home folder. Nothing is started: plugins start at their first call. Throws HOME_INVALID,
  * STATE_UNREADABLE, KEY_INVALID or CONFIG_INVALID.
  */
 export async function createHost(options: HostOptions): Promise<Host> {
-  const { project } = options;
-  if (project !== undefined && !isAbsolute(project)) {
-    throw new MmmError('CONFIG_INVALID', `The project folder "${project}" must be an absolute path.`, {
-      file: 'options',
-      issues: [{ path: 'project', message: 'must be an absolute path' }],
-    });
-  }
-  const home = openHome(options.home);
-  const resolved: ResolvedOptions = {
-    home,
-    project,
-    sandboxNoneFor: new Set(options.sandboxNoneFor ?? []),
-    prompter: options.prompter,
-    policy: resolvePolicy(options.policy),
-    environment: options.environment ?? {},
-    caller: options.caller ?? { kind: 'host', id: 'host' },
-    locale: options.locale ?? 'en',
-    clock: options.clock ?? systemClock,
-    random: options.random ?? Math.random,
-  };
+  const resolved = resolveOptions(options);
+  const { home, project } = resolved;
   const trust = await TrustStore.open(home.trustFile);
   const store = openStore(home.stateFile);
   const searchPath = options.searchPath ?? defaultSearchPath({ home: home.directory, project });
   return new PluginHost(resolved, trust, store, new Catalog(searchPath));
 }
+
+/** Tries under development say nothing about the installed plugin of that name. */
+const uncounted = { loaded: () => undefined, called: () => undefined, exited: () => undefined };
 
 /** Wires stages and services together. Policy lives in the stages, state in the store and the supervisors. */
 class PluginHost implements Host {
@@ -96,8 +71,11 @@ class PluginHost implements Host {
   readonly #content: ContentStore;
   readonly #metrics: MetricsRecorder;
   readonly #schemas = new SchemaValidator({ suggest });
+  readonly #configurations: Configurations;
   readonly #launcher: Launcher;
   readonly #handles = new Map<string, PluginHandle>();
+  readonly #enabled: EnabledCheck;
+  readonly #development: Development | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(options: ResolvedOptions, trust: TrustStore, store: Store, catalog: Catalog) {
@@ -108,9 +86,11 @@ class PluginHost implements Host {
     this.audit = new AuditLog({ directory: home.audit, chain: store.chain, clock });
     this.#options = options;
     this.#store = store;
+    this.#enabled = new EnabledCheck(store, clock);
     this.#catalog = catalog;
     this.#content = new ContentStore(home.store);
     this.#metrics = new MetricsRecorder(store.statistics, clock);
+    this.#configurations = new Configurations({ home, store, trust, audit: this.audit, now: () => this.#now() });
     this.#launcher = new Launcher({
       options,
       trust,
@@ -118,7 +98,18 @@ class PluginHost implements Host {
       audit: this.audit,
       content: this.#content,
       memo: new SignatureMemo(home.memoFile),
+      configurations: this.#configurations,
     });
+    this.#development =
+      options.development &&
+      new Development({
+        options: options.development,
+        home,
+        project: options.project,
+        audit: this.audit,
+        launch: (spec, development, signal) => this.#launcher.launch(spec, signal, development),
+        handle: (spec, launch) => new PluginHandle(spec, { ...this.#pluginServices(spec, launch), metrics: uncounted }),
+      });
   }
 
   async createKey(name: string): Promise<SigningKeyInfo> {
@@ -169,6 +160,7 @@ class PluginHost implements Host {
       manifest: spec.manifest,
       permissions: describe(spec, this.#decisions),
       enforcement,
+      configuration: await this.#configurations.showAnyway(spec),
       statistics: this.statistics(id),
     };
   }
@@ -246,6 +238,7 @@ class PluginHost implements Host {
     if (!usedElsewhere) await this.#content.remove(bundle);
     await rm(join(home.logs, `${diskName(id)}.jsonl`), { force: true });
     // `rm` unlinks what it finds and follows no link the plugin may have made.
+    if (options.keepData !== true) this.#configurations.remove(id);
     if (options.keepData !== true) await rm(join(home.data, diskName(id)), { recursive: true, force: true });
     this.#catalog.refresh();
   }
@@ -271,6 +264,22 @@ class PluginHost implements Host {
     const report = revokePermissions(spec, keys, this.#decisions);
     await this.#handles.get(id)?.stop('its permissions changed');
     return report;
+  }
+
+  async develop(): Promise<Plugin> {
+    this.#assertOpen();
+    if (this.#development !== undefined) return await this.#development.next();
+    const issues = [{ path: 'development', message: 'is not set' }];
+    const message = 'This host was opened without a development folder. Pass `development` to createHost.';
+    throw new MmmError('CONFIG_INVALID', message, { file: 'options', issues });
+  }
+
+  async config(id: string): Promise<PluginConfig> {
+    return await this.#configurations.show(await this.#find(id));
+  }
+
+  async setConfig(id: string, change: ConfigChange): Promise<ConfigReport> {
+    return await this.#configurations.change(await this.#find(id), change, this.#handles.get(id));
   }
 
   async register(plugin: RegisteredPlugin): Promise<Plugin> {
@@ -315,7 +324,8 @@ class PluginHost implements Host {
   async #close(): Promise<void> {
     const { clock } = this.#options;
     const done = new AbortController();
-    const stopped = Promise.all([...this.#handles.values()].map((handle) => handle.close('the host is closing')));
+    const ends = [...this.#handles.values()].map((handle) => handle.close('the host is closing'));
+    const stopped = Promise.all([...ends, this.#development?.close()]);
     await Promise.race([stopped, clock.sleep(hostLimits.closeMaxMs, done.signal).catch(() => undefined)]);
     done.abort();
     for (const handle of this.#handles.values())
@@ -325,22 +335,27 @@ class PluginHost implements Host {
     this.#store.close();
   }
 
-  #handle(spec: PluginSpec, launch: (signal: AbortSignal) => ReturnType<Launcher['launch']>): PluginHandle {
-    const handle = new PluginHandle(spec, {
+  #handle(spec: PluginSpec, launch: PluginServices['launch']): PluginHandle {
+    const handle = new PluginHandle(spec, this.#pluginServices(spec, launch));
+    this.#handles.set(spec.id, handle);
+    return handle;
+  }
+
+  #pluginServices(spec: PluginSpec, launch: PluginServices['launch']): PluginServices {
+    return {
       clock: this.#options.clock,
       random: this.#options.random,
       metrics: this.#metrics,
       schemas: this.#schemas,
       caller: this.#options.caller,
+      redactor: this.#configurations.redactor(spec),
       launch,
       assertUsable: () => {
         this.#assertOpen();
-        assertEnabled(spec, this.#decisions);
+        this.#enabled.assert(spec);
       },
       note: (level, message) => this.#launcher.note(spec, level, message),
-    });
-    this.#handles.set(spec.id, handle);
-    return handle;
+    };
   }
 
   async #find(id: string): Promise<PluginSpec> {
@@ -353,6 +368,7 @@ class PluginHost implements Host {
     if (isEnabled(spec, this.#decisions) === enabled) return;
     this.audit.append({ action: enabled ? 'enable' : 'disable', plugin: id, detail: { directory: spec.directory } });
     this.#store.plugins.setEnabled(recordId(spec), enabled);
+    this.#enabled.forget();
   }
 
   get #decisions(): Parameters<typeof describe>[1] {

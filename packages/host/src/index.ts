@@ -1,4 +1,9 @@
+export { type Clock, systemClock, type Timer } from '@mmm/rpc';
 export type {
+  ConfigChange,
+  ConfigField,
+  ConfigReport,
+  DevelopmentOptions,
   DoctorCheck,
   DoctorReport,
   ExecuteOptions,
@@ -10,6 +15,7 @@ export type {
   InstallReport,
   PermissionSummary,
   Plugin,
+  PluginConfig,
   PluginInfo,
   PluginSummary,
   TrustSummary,
@@ -18,7 +24,9 @@ export type {
 export type { AuditEntry, AuditLog } from './audit/audit-log.ts';
 export type { Discovery, DiscoveryProblem, SearchEntry } from './discover/scan.ts';
 export { defaultSearchPath } from './discover/search-path.ts';
-export type { PluginOrigin, PluginSpec } from './discover/spec.ts';
+export { type PluginOrigin, type PluginSpec, readSpec } from './discover/spec.ts';
+export { suggest } from './discover/suggest.ts';
+export { excerpt } from './display/excerpt.ts';
 export { describeExit } from './display/exit-error.ts';
 export { safeText } from './display/safe-text.ts';
 export { createHost } from './host.ts';
@@ -32,3 +40,4 @@ export { type SignedPlugin, signPlugin } from './sign-plugin.ts';
 export { sealDescriptors } from './spawn/seal-descriptors.ts';
 export type { PluginStatistics } from './store/store.ts';
 export type { PluginState } from './supervise/state.ts';
+export { isLeftOut } from './verify/snapshot.ts';

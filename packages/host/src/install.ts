@@ -105,10 +105,11 @@ export function checkRequests(plugin: string, requested: readonly Permission[]):
   }
 }
 
-function chosenGrants(
+/** What the options grant of what is requested. Throws GRANT_INVALID. */
+export function chosenGrants(
   plugin: string,
   requested: readonly Permission[],
-  options: InstallOptions,
+  options: Pick<InstallOptions, 'grant' | 'grantRequested'>,
   services: Pick<InstallServices, 'home' | 'project'>,
 ): Permission[] {
   const named = requestedByKey(plugin, requested, options.grant ?? []);

@@ -17,7 +17,9 @@ export interface LaunchServices {
   readonly sandbox: SandboxMachine;
   readonly audit: Pick<AuditLog, 'append'>;
   readonly spawn: SpawnServices;
-  readonly handshake: HandshakeServices;
+  /** What the plugin is configured with. Throws when that is not whole; it is then not spawned. */
+  config(plugin: PermittedPlugin): Promise<HandshakeServices['config']>;
+  readonly handshake: Omit<HandshakeServices, 'config'>;
 }
 
 /**
@@ -27,11 +29,12 @@ export interface LaunchServices {
 export async function launch(spec: PluginSpec, services: LaunchServices, signal: AbortSignal): Promise<Session> {
   const verified = await verify(spec, services.verify);
   const permitted = await permit(verified, services.permit);
+  const config = await services.config(permitted);
   const command = await confine(permitted, services.sandbox);
   signal.throwIfAborted();
   record(permitted, command, services.audit);
   const child = await spawn(command, services.spawn);
-  return await handshake(child, command, permitted, services.handshake, signal);
+  return await handshake(child, command, permitted, { ...services.handshake, config }, signal);
 }
 
 /** A launch that cannot be recorded does not happen: `append` throws. */

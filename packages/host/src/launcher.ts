@@ -1,24 +1,30 @@
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { ContentStore, SignatureMemo, TrustStore } from '@mmm/bundle';
 import { log as logMethod } from '@mmm/protocol';
 import { onNotification } from '@mmm/rpc';
 import type { AuditLog } from './audit/audit-log.ts';
+import type { Configurations } from './configuration.ts';
 import type { PluginSpec } from './discover/spec.ts';
+import { Egress, type LaunchNetwork } from './egress/egress.ts';
+import { lookupBySystem } from './egress/resolver.ts';
 import { type HandshakeServices, handshake } from './handshake/handshake.ts';
 import type { Session } from './handshake/session.ts';
 import { diskName } from './home.ts';
-import type { ResolvedOptions } from './host.ts';
+import { hostRequests } from './host-requests.ts';
 import { dataDirectory, recordId } from './identity.ts';
 import { launch } from './launch.ts';
 import { hostLimits } from './limits.ts';
-import { PluginLog } from './log/plugin-log.ts';
+import { type LogLine, PluginLog } from './log/plugin-log.ts';
+import type { ResolvedOptions } from './options.ts';
+import { PermissionGuard } from './permit/enforce.ts';
 import { type RegisteredPlugin, registeredChild, registeredEnforcement, registeredPermitted } from './registered.ts';
 import type { SandboxMachine } from './sandbox/confine.ts';
 import { probeSandbox, type SandboxProbe } from './sandbox/probe.ts';
 import { programPath } from './sandbox/tools.ts';
 import { stopChild } from './spawn/stop.ts';
 import type { Store } from './store/store.ts';
+import type { Snapshot } from './verify/snapshot.ts';
 import type { VerifyServices } from './verify/verify.ts';
 
 export interface LauncherParts {
@@ -28,6 +34,17 @@ export interface LauncherParts {
   readonly audit: AuditLog;
   readonly content: ContentStore;
   readonly memo: SignatureMemo;
+  readonly configurations: Configurations;
+}
+
+/** What a launch under development has instead of a signature and of stored grants. */
+export interface DevelopmentLaunch {
+  readonly snapshot: Snapshot;
+  readonly allowed: readonly string[];
+}
+
+function grantInDevelopment(keys: readonly string[]): string {
+  return `mmm plugin dev --grant ${keys.map((key) => `'${key}'`).join(' ')} (or --grant-requested)`;
 }
 
 /** Makes what the stages of one launch need out of the host's services, and keeps the plugins' logs open. */
@@ -36,21 +53,41 @@ export class Launcher {
   readonly #logs = new Map<string, PluginLog>();
   /** Permissions that were allowed once: for as long as this host lives. */
   readonly #once = new Set<string>();
+  readonly #guard: PermissionGuard;
+  readonly #egress: Egress;
   #probe: Promise<SandboxProbe> | undefined;
 
   constructor(parts: LauncherParts) {
     this.#parts = parts;
+    const { options, audit } = parts;
+    const { clock, home, lookup } = options;
+    this.#guard = new PermissionGuard({ audit, clock });
+    this.#egress = new Egress({
+      runDirectory: home.run,
+      lookup: lookup ?? lookupBySystem,
+      clock,
+      onRefused: (plugin, target, { reason }) => this.#guard.refused(plugin, { network: target, reason }),
+      onTraffic: (plugin, { allowed, refused }) => {
+        try {
+          audit.append({ action: 'network', plugin, detail: { allowed, refused } });
+        } catch {
+          // The launch is over: nothing is left that could be refused.
+        }
+      },
+    });
   }
 
   /** Verifies, permits, confines, spawns and opens a plugin. */
-  async launch(spec: PluginSpec, signal: AbortSignal): Promise<Session> {
-    const { options, store, audit } = this.#parts;
+  async launch(spec: PluginSpec, signal: AbortSignal, development?: DevelopmentLaunch): Promise<Session> {
+    const { options, store, audit, configurations } = this.#parts;
+    const redactor = configurations.redactor(spec);
     const clock = options.clock;
     const launchedAtMs = clock.monotonic();
-    return await launch(
+    const network = this.#egress.forLaunch(spec.id);
+    const launched = launch(
       spec,
       {
-        verify: this.verifyServices(),
+        verify: { ...this.verifyServices(), ...(development === undefined ? {} : { snapshot: development.snapshot }) },
         permit: {
           grants: store.grants,
           policy: options.policy,
@@ -59,16 +96,33 @@ export class Launcher {
           recordId: recordId(spec),
           home: options.home.directory,
           once: this.#once,
+          ...(development === undefined ? {} : { allowed: development.allowed, howToGrant: grantInDevelopment }),
           ...(options.project === undefined ? {} : { project: options.project }),
           ...(options.prompter === undefined ? {} : { prompter: options.prompter }),
         },
         sandbox: this.#machine(spec),
         audit,
-        spawn: { plugin: spec.id, clock, onLine: (_stream, line, cut) => this.#line(spec, 'stderr', line, cut) },
-        handshake: this.#handshakeServices(spec, launchedAtMs),
+        spawn: {
+          plugin: spec.id,
+          clock,
+          egress: network,
+          onLine: (_stream, line, cut) => this.#line(spec, 'stderr', line, cut),
+          ...(redactor === undefined ? {} : { redact: (line, cut) => redactor.text(line, cut) }),
+        },
+        config: (plugin) => configurations.forLaunch(plugin),
+        handshake: this.#handshakeServices(spec, launchedAtMs, network),
       },
       signal,
     );
+    const session = await launched.catch((error: unknown) => {
+      network.ended();
+      throw redactor?.error(error) ?? error;
+    });
+    void session.exited.then(() => {
+      network.ended();
+      this.#guard.ended(spec.id);
+    });
+    return session;
   }
 
   /** Opens a plugin that is part of the program: the last stage only, since its code runs already. */
@@ -77,12 +131,13 @@ export class Launcher {
     const child = registeredChild(plugin, this.#parts.options.clock);
     const data = dataDirectory(this.#parts.options.home, spec);
     mkdirSync(data, { recursive: true, mode: 0o700 });
+    const network = this.#egress.forLaunch(spec.id);
     const command = { pluginDirectory: '', dataDirectory: data, enforcement: registeredEnforcement };
     return await handshake(
       child,
       command,
       registeredPermitted(spec),
-      this.#handshakeServices(spec, launchedAtMs),
+      { ...this.#handshakeServices(spec, launchedAtMs, network), config: spec.manifest.config?.defaults ?? {} },
       signal,
     );
   }
@@ -109,11 +164,14 @@ export class Launcher {
   }
 
   logFile(spec: PluginSpec): string {
-    return join(this.#parts.options.home.logs, `${diskName(spec.id)}.jsonl`);
+    const { home } = this.#parts.options;
+    // What a plugin prints under development is no part of the log of the installed one.
+    const name = spec.origin === 'development' ? basename(dataDirectory(home, spec)) : diskName(spec.id);
+    return join(home.logs, `${name}.jsonl`);
   }
 
   note(spec: PluginSpec, level: 'info' | 'warn' | 'error', message: string): void {
-    this.#log(spec).write({ stream: 'host', level, message });
+    this.#write(spec, { stream: 'host', level, message });
   }
 
   close(): void {
@@ -121,21 +179,26 @@ export class Launcher {
     this.#logs.clear();
   }
 
-  #handshakeServices(spec: PluginSpec, launchedAtMs: number): HandshakeServices {
+  #handshakeServices(
+    spec: PluginSpec,
+    launchedAtMs: number,
+    network: LaunchNetwork,
+  ): Omit<HandshakeServices, 'config'> {
     const { clock, locale } = this.#parts.options;
     return {
       clock,
       locale,
       launchedAtMs,
-      config: spec.manifest.config?.defaults ?? {},
+      redactor: this.#parts.configurations.redactor(spec),
       stopChild: (child, requestShutdown) => stopChild(child, requestShutdown, clock),
-      hostApi: {
+      hostApi: (plugin) => ({
+        requests: hostRequests(plugin, { guard: this.#guard, network }),
         notifications: {
           log: onNotification(logMethod, ({ level, message, fields }) => {
-            this.#log(spec).write({ stream: 'log', level, message, fields });
+            this.#write(spec, { stream: 'log', level, message, fields });
           }),
         },
-      },
+      }),
       onStray: (line, cut) => this.#line(spec, 'stdout', line, cut),
       onFault: ({ kind, detail }) => this.note(spec, 'warn', `${kind}: ${detail}`),
     };
@@ -168,13 +231,21 @@ export class Launcher {
   }
 
   #line(spec: PluginSpec, stream: 'stderr' | 'stdout', line: string, cut: boolean): void {
-    this.#log(spec).write({ stream, level: 'info', message: cut ? `${line} … (cut)` : line });
+    const message = this.#parts.configurations.redactor(spec)?.text(line, cut) ?? line;
+    this.#log(spec).write({ stream, level: 'info', message: cut ? `${message} … (cut)` : message });
+  }
+
+  /** Every line that may hold words of the plugin comes this way, or by `#line`. */
+  #write(spec: PluginSpec, line: Omit<LogLine, 'at'>): void {
+    this.#log(spec).write(this.#parts.configurations.redactor(spec)?.value(line) ?? line);
   }
 
   #log(spec: PluginSpec): PluginLog {
     let log = this.#logs.get(spec.id);
     if (log === undefined) {
-      log = new PluginLog(this.logFile(spec), this.#parts.options.clock);
+      const { clock, onLog } = this.#parts.options;
+      const follow = onLog === undefined ? {} : { onLine: (line: LogLine) => onLog(spec.id, line) };
+      log = new PluginLog(this.logFile(spec), clock, follow);
       this.#logs.set(spec.id, log);
     }
     return log;

@@ -64,6 +64,8 @@ export const hostLimits = {
   terminateGraceMs: 2_000,
   /** A killed process that does not go away (uninterruptible I/O) is reported after this and given up. */
   killGraceMs: 1_000,
+  /** What is still in the pipes of a dead process is read for this long; a grandchild that holds them gets no more. */
+  pipeDrainMs: 50,
   /** A plugin whose standard output has ended gets this to exit by itself, so that its own exit is reported. */
   closedPipeGraceMs: 500,
   /** The whole host, all plugins at once: below systemd's 90 s and the ten seconds of `docker stop`. */
@@ -107,6 +109,8 @@ export const hostLimits = {
   memoryMb: 512,
   /** Processes and threads together: Node alone has eleven threads. */
   processes: 256,
+  /** Size of a plugin's /tmp and of its /dev/shm, in memory. */
+  temporaryMb: 64,
   /** Open files. */
   files: 256,
   /** Largest file a plugin may write. */
@@ -132,12 +136,52 @@ export const hostLimits = {
   /** Room for that many plugins with a uid of their own, numbers of removed ones included. */
   pluginUids: 100_000,
 
+  // Configuration
+
+  /** What a user may set for one plugin, as JSON. A service account has 3 KB; a configuration is no database. */
+  configBytes: 256 * 1024,
+  /** For the answer to `configure`: a plugin may open a connection with the new values before it agrees. */
+  configureTimeoutMs: 10_000,
+
+  // Network
+
+  /** Connections one launch may have open through its proxy. A browser opens six to a host. */
+  proxyConnections: 64,
+  /** Largest header block of a request to the proxy and of an answer: what most servers take. */
+  proxyHeaderBytes: 16 * 1024,
+  /** A client of the proxy that has not sent its header by then is cut off. */
+  proxyHeaderTimeoutMs: 10_000,
+  /** How often the proxy looks for such clients. */
+  proxyCheckMs: 5_000,
+  /** For the connection to a granted host, all its addresses together. */
+  dialTimeoutMs: 10_000,
+  /** For the resolver's answer. Its own retries take 5 s each. */
+  lookupTimeoutMs: 10_000,
+  /** Lookups of all plugins at a time: each holds one of the four threads that also read files. */
+  lookupsAtOnce: 3,
+  /** Lookups of one plugin at a time, so that slow names of one do not hold up the others. */
+  lookupsPerLaunch: 1,
+  /** From the start of the sandbox to a forwarder that listens; it takes about 10 ms. */
+  forwarderStartMs: 5_000,
+  /** Hosts that are listed by name in the audit entry of one launch; a wildcard can reach any number. */
+  trafficTargets: 100,
+  /** `fetch` requests of one plugin at a time; the others wait. Each may hold `fetchBodyBytes`. */
+  fetchesAtOnce: 8,
+  /** A `fetch` from its start to the last byte, unless it says otherwise. */
+  fetchTimeoutMs: 30_000,
+  /** The most a `fetch` may ask for. */
+  fetchTimeoutMaxMs: 10 * 60_000,
+  /** Largest body `fetch` returns, decoded: in base64 it fits into one message of the default size. */
+  fetchBodyBytes: 5 * 1024 * 1024,
+
   // State
 
   /** How long a process waits for another one's write to state.db. A write takes 1–15 ms. */
   stateBusyTimeoutMs: 3_000,
   /** Exits kept per plugin, newest first: what `mmm plugin doctor` shows. */
   exitsKept: 5,
+  /** How long a call need not ask the store again whether its plugin is enabled. Nobody disables faster by hand. */
+  enabledMs: 100,
   /** Statistics stay in memory at most this long; a kill -9 of the host loses no more than that. */
   metricsFlushMs: 1_000,
 

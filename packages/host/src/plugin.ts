@@ -1,13 +1,20 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type CallContext, type CapabilityRef, type ExitReason, pluginMethods } from '@mmm/protocol';
+import {
+  type CallContext,
+  type CapabilityRef,
+  type CapabilitySection,
+  type ExitReason,
+  pluginMethods,
+} from '@mmm/protocol';
 import type { Clock } from '@mmm/rpc';
 import { CallFailed } from '@mmm/rpc';
 import type { ExecuteOptions, ExecuteResult, Plugin } from './api.ts';
 import { findCapability } from './call/find-capability.ts';
-import { complete, invoke } from './call/invoke.ts';
+import { complete, type InvokeServices, invoke } from './call/invoke.ts';
 import { CallQueue } from './call/queue.ts';
 import type { SchemaValidator } from './call/schema.ts';
+import type { Redactor } from './config/redactor.ts';
 import type { PluginSpec } from './discover/spec.ts';
 import { suggest } from './discover/suggest.ts';
 import { describeExit } from './display/exit-error.ts';
@@ -22,9 +29,11 @@ import { Supervisor } from './supervise/supervisor.ts';
 export interface PluginServices {
   readonly clock: Clock;
   readonly random: () => number;
-  readonly metrics: MetricsRecorder;
+  readonly metrics: Pick<MetricsRecorder, 'loaded' | 'called' | 'exited'>;
   readonly schemas: SchemaValidator;
   readonly caller: CallContext['caller'];
+  /** Takes the plugin's secrets out of errors; undefined when it has none. */
+  readonly redactor: Redactor | undefined;
   launch(signal: AbortSignal): Promise<Session>;
   /** Throws HOST_CLOSED or PLUGIN_DISABLED. */
   assertUsable(): void;
@@ -38,14 +47,16 @@ export class PluginHandle implements Plugin {
   readonly spec: PluginSpec;
   readonly #services: PluginServices;
   readonly #supervisor: Supervisor;
-  readonly #queue: CallQueue;
+  readonly #invokeServices: InvokeServices;
+  readonly #found = new Map<string, CapabilitySection>();
+  readonly #plainContext: Pick<CallContext, 'caller'>;
   #lastExit: ExitReason | null = null;
 
   constructor(spec: PluginSpec, services: PluginServices) {
     this.id = spec.id;
     this.spec = spec;
     this.#services = services;
-    this.#queue = new CallQueue({ plugin: spec.id, concurrency: spec.manifest.limits.concurrency });
+    this.#plainContext = { caller: services.caller };
     this.#supervisor = new Supervisor({
       plugin: spec.id,
       policy: restartPolicyOf(spec.manifest),
@@ -58,6 +69,15 @@ export class PluginHandle implements Plugin {
       },
       onExit: (reason) => this.#exited(reason),
     });
+    this.#invokeServices = {
+      session: (wait) => this.#supervisor.session(wait),
+      queue: new CallQueue({ plugin: spec.id, concurrency: spec.manifest.limits.concurrency }),
+      schemas: services.schemas,
+      readFile: (path) => readFile(join(spec.directory, path), 'utf8'),
+      bundleKey: `${spec.id} ${spec.manifestSha256} ${spec.directory}`,
+      metrics: services.metrics,
+      clock: services.clock,
+    };
   }
 
   get state(): PluginState {
@@ -106,26 +126,34 @@ export class PluginHandle implements Plugin {
     options: ExecuteOptions = {},
   ): Promise<ExecuteResult> {
     this.#services.assertUsable();
-    const section = findCapability(this.spec, capability, suggest);
-    const { context, ...call } = options;
-    return await invoke(
+    const section = this.#find(capability);
+    const { context } = options;
+    const called = invoke(
       {
         plugin: this.id,
         capability: section,
         input,
-        options: call,
-        context: { caller: this.#services.caller, ...context },
+        options,
+        context: context === undefined ? this.#plainContext : { ...this.#plainContext, ...context },
       },
-      {
-        session: (wait) => this.#supervisor.session(wait),
-        queue: this.#queue,
-        schemas: this.#services.schemas,
-        readFile: (path) => readFile(join(this.spec.directory, path), 'utf8'),
-        bundleKey: `${this.id} ${this.spec.manifestSha256} ${this.spec.directory}`,
-        metrics: this.#services.metrics,
-        clock: this.#services.clock,
-      },
+      this.#invokeServices,
     );
+    const { redactor } = this.#services;
+    if (redactor === undefined) return await called;
+    return await called.catch((error: unknown) => {
+      throw redactor.error(error);
+    });
+  }
+
+  /** Finding is for people, with suggestions; what was found once is remembered, at most each name and alias. */
+  #find(capability: string | CapabilityRef): CapabilitySection {
+    if (typeof capability !== 'string') return findCapability(this.spec, capability, suggest);
+    let section = this.#found.get(capability);
+    if (section === undefined) {
+      section = findCapability(this.spec, capability, suggest);
+      this.#found.set(capability, section);
+    }
+    return section;
   }
 
   async complete(
@@ -133,7 +161,7 @@ export class PluginHandle implements Plugin {
     partial: string,
   ): Promise<readonly { value: string; description?: string }[]> {
     this.#services.assertUsable();
-    const section = findCapability(this.spec, capability, suggest);
+    const section = this.#find(capability);
     return await complete(
       { plugin: this.id, capability: section, partial },
       {

@@ -8,6 +8,7 @@ import type {
   CallContext as WireCallContext,
 } from '@mmm/protocol';
 import type { Connection, HandlerContext } from '@mmm/rpc';
+import { type Fetch, fetchOver } from './fetch.ts';
 import { type HostRequestName, hostRequest, logNotification } from './wire.ts';
 
 export interface HostCallOptions {
@@ -58,6 +59,8 @@ export interface PluginContext<C = Record<string, unknown>> {
   readonly locale: string;
   readonly log: Log;
   readonly host: CallHost;
+  /** HTTP under the plugin's network grant, redirects included; no socket of its own is needed. */
+  readonly fetch: Fetch;
   /** The plugin's own values. */
   readonly state: State;
   /** Values shared within the current project and everywhere; both need a grant. */
@@ -134,6 +137,9 @@ export class SessionScope<C> implements PluginContext<C> {
       const chosen = signal === undefined ? options : { ...options, signal };
       return this.#connection.call(hostRequest(method), params, chosen);
     };
+  }
+  get fetch(): Fetch {
+    return fetchOver(this.host);
   }
   get emit(): (type: string, data?: unknown) => Promise<string> {
     return async (type, data = null) => (await this.host('emit_event', { type, data })).id;

@@ -21,6 +21,11 @@ export type {
   ToolFailure,
 } from './define-plugin.ts';
 export { definePlugin } from './define-plugin.ts';
+export type { Fetch, FetchBody, FetchOptions, FetchResponse } from './fetch.ts';
+export type { FetchFailure } from './fetch-error.ts';
+export { FetchError } from './fetch-error.ts';
+export type { HeadersInput } from './fetch-headers.ts';
+export { FetchHeaders } from './fetch-headers.ts';
 export type { PluginErrorOptions, WireErrorKind } from './plugin-error.ts';
 export { PluginError } from './plugin-error.ts';
 export { runPlugin } from './run-plugin.ts';

@@ -18,7 +18,10 @@ export function runPlugin(plugin: Plugin): void {
   const served = serve(
     plugin,
     { input: process.stdin, output },
-    { onStray: (line) => console.error('not a message:', line) },
+    {
+      onStray: (line) => console.error('not a message:', line),
+      onUnexpected: (thrown) => console.error(thrown),
+    },
   );
   served.closed.then(
     (cause) => process.exit(exitCodeOf(cause)),

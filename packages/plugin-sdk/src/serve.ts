@@ -8,6 +8,8 @@ export interface ServeOptions {
   readonly framing?: ConnectionOptions['framing'];
   /** A line on the input that is no message. Default: ignored. */
   readonly onStray?: (line: string) => void;
+  /** What a handler threw that is no PluginError: its caller gets the message, whoever mends it needs the stack. */
+  readonly onUnexpected?: (thrown: unknown) => void;
 }
 
 /**
@@ -25,7 +27,7 @@ export interface Served {
 
 /** Serves the plugin over any transport: a process's pipes, a socket, a pair in memory. Returns at once. */
 export function serve(plugin: Plugin, transport: Transport, options: ServeOptions = {}): Served {
-  const session = new ServedSession(plugin, (): Connection => connection);
+  const session = new ServedSession(plugin, (): Connection => connection, options.onUnexpected);
   const connection = connect(transport, {
     framing: options.framing ?? 'mirror',
     exposeErrors: true,

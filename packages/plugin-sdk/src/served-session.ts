@@ -16,7 +16,7 @@ import {
 } from '@mmm/rpc';
 import { RequestScope, type SessionFacts, SessionScope } from './context.ts';
 import type { AnyCapability, EventAnswer, Plugin } from './define-plugin.ts';
-import { toRpcError } from './plugin-error.ts';
+import { PluginError, toRpcError } from './plugin-error.ts';
 import { parseWith } from './schema.ts';
 import { type PluginRequestName, pluginNotification, pluginRequest } from './wire.ts';
 
@@ -28,15 +28,17 @@ const acceptedBeforeInitialize: ReadonlySet<string> = new Set(['initialize', 'pi
 export class ServedSession {
   readonly #plugin: Plugin;
   readonly #connection: () => Connection;
+  readonly #onUnexpected: (thrown: unknown) => void;
   #phase: 'new' | 'initializing' | 'ready' = 'new';
   #facts: SessionFacts<unknown> | undefined;
   /** What `initialize` is answered with, from the moment it came. */
   #opening: Promise<never> | undefined;
   #stopped: Promise<void> | undefined;
 
-  constructor(plugin: Plugin, connection: () => Connection) {
+  constructor(plugin: Plugin, connection: () => Connection, onUnexpected: (thrown: unknown) => void = () => undefined) {
     this.#plugin = plugin;
     this.#connection = connection;
+    this.#onUnexpected = onUnexpected;
   }
 
   handlers(): Pick<ConnectionOptions, 'requests' | 'notifications' | 'accept'> {
@@ -92,9 +94,14 @@ export class ServedSession {
         if (accepted !== true) throw accepted;
         return (await handle(params as RequestParams<K>, handling)) as never;
       } catch (thrown) {
+        if (!handling.signal.aborted) this.#report(thrown);
         throw toRpcError(thrown, handling.signal.aborted);
       }
     });
+  }
+
+  #report(thrown: unknown): void {
+    if (!(thrown instanceof PluginError) && !(thrown instanceof RpcError)) this.#onUnexpected(thrown);
   }
 
   #accept(method: string): true | RpcError {
@@ -119,6 +126,7 @@ export class ServedSession {
       },
       (thrown: unknown) => {
         this.#phase = 'new';
+        this.#report(thrown);
         throw toRpcError(thrown, false);
       },
     );

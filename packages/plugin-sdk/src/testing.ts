@@ -31,8 +31,11 @@ import {
 } from '@mmm/rpc';
 import type { EventAnswer, Message, Plugin } from './define-plugin.ts';
 import { type Served, serve } from './serve.ts';
+import { fetchHandler, type TestFetch } from './testing-fetch.ts';
 import { stateHandlers } from './testing-state.ts';
 import type { HostRequestName, PluginRequestName } from './wire.ts';
+
+export type { TestAnswer, TestFetch, TestRequest } from './testing-fetch.ts';
 
 /** What the test answers to requests of the plugin, by the protocol's names. */
 export type HostAnswers = {
@@ -50,6 +53,8 @@ export interface TestPluginOptions {
   readonly dataDirectory?: string;
   /** Everything else the plugin may ask is answered MethodNotFound; state is kept in memory, events are collected. */
   readonly host?: HostAnswers;
+  /** Answers `context.fetch`. Without it there is no network. */
+  readonly fetch?: TestFetch;
   readonly framing?: Framing;
 }
 
@@ -99,7 +104,7 @@ export async function testPlugin(plugin: Plugin, options: TestPluginOptions = {}
   const served = serve(plugin, pluginSide);
   const connection = connect(hostSide, {
     framing: options.framing ?? 'ndjson',
-    requests: hostRequests(options.host ?? {}, events),
+    requests: hostRequests(options, events),
     notifications: {
       log: onNotification(hostMethods.log, ({ level, message, fields }) => logs.push({ level, message, fields })),
     },
@@ -130,7 +135,10 @@ function initializeParams(plugin: Plugin, options: TestPluginOptions): ParamsInp
   };
 }
 
-function hostRequests(answers: HostAnswers, events: { type: string; data: unknown }[]): Record<string, RequestEntry> {
+function hostRequests(
+  { host: answers = {}, fetch }: TestPluginOptions,
+  events: { type: string; data: unknown }[],
+): Record<string, RequestEntry> {
   const emitted = onRequest(hostMethods.emit_event, ({ type, data }) => {
     events.push({ type, data });
     return { id: `event-${events.length}` };
@@ -139,7 +147,8 @@ function hostRequests(answers: HostAnswers, events: { type: string; data: unknow
     name,
     onRequest(hostMethods[name as HostRequestName], answer as (params: unknown) => never),
   ]);
-  return { ...stateHandlers(), emit_event: emitted, ...Object.fromEntries(given) };
+  const fetched = fetch === undefined ? {} : { fetch: fetchHandler(fetch) };
+  return { ...stateHandlers(), emit_event: emitted, ...fetched, ...Object.fromEntries(given) };
 }
 
 function testHost(

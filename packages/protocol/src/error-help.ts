@@ -204,6 +204,13 @@ export const errorHelp: { readonly [C in ErrorCode]: ErrorHelp } = {
     why: 'It is slow, waits for something, or does not read its standard input.',
     fix: 'Raise `[limits] start_timeout_s` in the manifest, or make it answer before it does slow work.',
   },
+  BUILD_FAILED: {
+    number: 'E0505',
+    exitCode: exitCodes.failed,
+    title: 'The plugin under development cannot be built',
+    why: 'A source file of it has an error. Nothing of it was run.',
+    fix: 'Correct the named line. With `mmm plugin dev --watch` the last build that worked keeps running until then.',
+  },
   INPUT_INVALID: {
     number: 'E0601',
     exitCode: exitCodes.usage,
@@ -286,7 +293,7 @@ export const errorHelp: { readonly [C in ErrorCode]: ErrorHelp } = {
     exitCode: exitCodes.usage,
     title: 'The configuration is not valid',
     why: 'A key is unknown or has a value its schema does not take.',
-    fix: 'Correct the named fields.',
+    fix: 'Correct the named fields; those of a plugin with `mmm plugin config set`.',
   },
   HOST_CLOSED: {
     number: 'E0704',

@@ -44,6 +44,7 @@ export interface ErrorData {
   LAUNCH_FAILED: { plugin: string; stage: 'sandbox' | 'spawn' | 'handshake'; reason: string; stderrTail: string };
   HANDSHAKE_REFUSED: { plugin: string; reason: string; stderrTail: string };
   START_TIMEOUT: { plugin: string; timeoutMs: number; stderrTail: string };
+  BUILD_FAILED: { directory: string; issues: readonly SourceIssue[] };
   INPUT_INVALID: { plugin: string; capability: string; issues: readonly FieldIssue[] };
   RESULT_INVALID: { plugin: string; method: string; issues: readonly FieldIssue[] };
   CALL_TIMEOUT: { plugin: string; method: string; timeoutMs: number };
@@ -55,7 +56,8 @@ export interface ErrorData {
   PLUGIN_UNAVAILABLE: { plugin: string; state: string; untilMs: number | null; cause: string };
   HOME_INVALID: { path: string; reason: string };
   STATE_UNREADABLE: { file: string; reason: string };
-  CONFIG_INVALID: { file: string; issues: readonly FieldIssue[] };
+  /** `plugin` when it is the configuration of one; `file` then says where its schema is. */
+  CONFIG_INVALID: { file: string; plugin?: string; issues: readonly FieldIssue[] };
   HOST_CLOSED: Record<string, never>;
   USAGE: { argument: string };
   INTERNAL: { detail: string };
@@ -70,6 +72,15 @@ export interface ManifestIssue {
   readonly line: number;
   readonly column: number;
   readonly path: string;
+  readonly message: string;
+}
+
+/** A place in a source file, line and column from 1, in editors' units. */
+export interface SourceIssue {
+  /** Relative to the plugin folder. */
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
   readonly message: string;
 }
 

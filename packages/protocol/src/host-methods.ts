@@ -11,6 +11,7 @@ const key = z.string().min(1).max(512);
 const version = z.int().min(0).describe('Counts the changes from 1; 0 means absent.');
 const ifVersion = z.int().min(0).optional().describe('Only if this is the current version; otherwise VersionConflict.');
 const name = z.string().min(1).max(200);
+const bodyEncoding = z.enum(['utf8', 'base64']).default('utf8');
 const messageKind = z.enum(['command', 'query', 'event']);
 
 export const logLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error']);
@@ -195,14 +196,30 @@ export const hostMethods = {
   ),
   fetch: method(
     'fetch',
-    'Makes one HTTP request under the network grant, for runtimes without sockets.',
+    'Makes one HTTP request under the network grant, for runtimes without sockets. Follows no redirect.',
     z.looseObject({
-      url: z.string().max(8192),
+      url: z.string().max(8192).describe('http or https, without a password in it.'),
       method: z.string().default('GET'),
-      headers: z.record(z.string(), z.string()).default({}),
+      headers: z
+        .record(z.string(), z.string())
+        .default({})
+        .describe('Without `accept-encoding` the host asks for compression and undoes it.'),
       body: z.string().optional(),
+      body_encoding: bodyEncoding.describe('How the bytes stand in `body`.'),
+      timeout_ms: z
+        .number()
+        .positive()
+        .optional()
+        .describe('For the whole request, in milliseconds: 30 s by default, 10 min at most.'),
     }),
-    z.looseObject({ status: z.int(), headers: z.record(z.string(), z.string()), body: z.string() }),
+    z.looseObject({
+      status: z.int(),
+      headers: z
+        .record(z.string(), z.string())
+        .describe('Names in lower case. Repeated ones are joined by `, `, `set-cookie` by a line break.'),
+      body: z.string().describe('At most 5 MiB; a larger answer is MessageTooLarge.'),
+      body_encoding: bodyEncoding.describe('`base64` for bytes that are not UTF-8.'),
+    }),
   ),
 } as const;
 export type HostMethods = typeof hostMethods;

@@ -2,8 +2,9 @@ export type { CapabilityKind, CapabilityRef, ShapedKind } from './capability.ts'
 export { capabilityKind, capabilityKinds, capabilityRef, chatMessage, kindShapes, passiveKinds } from './capability.ts';
 export type { ErrorHelp } from './error-help.ts';
 export { errorHelp } from './error-help.ts';
-export type { ErrorCode, ErrorData, ExitReason, FieldIssue, ManifestIssue } from './errors.ts';
+export type { ErrorCode, ErrorData, ExitReason, FieldIssue, ManifestIssue, SourceIssue } from './errors.ts';
 export { exitCodes, MmmError } from './errors.ts';
+export { fieldIssues, issueMessage } from './field-issues.ts';
 export type { HostMethods, LogLevel, ProgressValue } from './host-methods.ts';
 export { hostMethods, log, logLevel, sharedMethods } from './host-methods.ts';
 export { wireLimits } from './limits.ts';

@@ -7,6 +7,16 @@ export interface Method<P extends z.ZodType = z.ZodType, R extends z.ZodType = z
   readonly params: P;
   readonly result: R;
   readonly summary: string;
+  readonly quick?: QuickChecks;
+}
+
+/**
+ * For a method that is called so often that its schemas would be a good part of its time: each says yes to values that
+ * the schema accepts and would not change, and leaves the others to the schema.
+ */
+export interface QuickChecks {
+  readonly params: (value: unknown) => boolean;
+  readonly result: (value: unknown) => boolean;
 }
 
 /** One JSON-RPC notification. It has no answer, so it can only be counted, never failed. */
@@ -37,8 +47,10 @@ export function method<P extends z.ZodType, R extends z.ZodType>(
   summary: string,
   params: P,
   result: R,
+  quick?: QuickChecks,
 ): Method<P, R> {
-  return { kind: 'request', name, params, result, summary };
+  const parts = { kind: 'request', name, params, result, summary } as const;
+  return quick === undefined ? parts : { ...parts, quick };
 }
 
 export function notification<P extends z.ZodType>(name: string, summary: string, params: P): Notification<P> {

@@ -4,6 +4,7 @@ import { emptyObject, jsonObject } from './json.ts';
 import { wireLimits } from './limits.ts';
 import { method, notification } from './method.ts';
 import { grantedPermissions } from './permission.ts';
+import { quickExecuteParams, quickExecuteResult } from './quick-execute.ts';
 
 /** An answer nobody reads: a plugin in shell may answer null or {}. */
 const acknowledged = z.union([emptyObject, z.null()]);
@@ -98,6 +99,7 @@ const callMethods = {
       progress_token: progressToken.optional().describe('Sent when the caller wants progress or chunks.'),
     }),
     z.looseObject({ output: z.unknown().describe('As the kind or the schema of the capability says.') }),
+    { params: quickExecuteParams(timestamp), result: quickExecuteResult },
   ),
   complete: method(
     'complete',

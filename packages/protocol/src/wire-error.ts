@@ -101,6 +101,12 @@ export const wireErrors = {
     retryable: false,
     meaning: 'The plugin does not take messages of this kind.',
   },
+  NetworkFailed: {
+    code: -32062,
+    kind: 'network_failed',
+    retryable: true,
+    meaning: 'The other end of a granted connection was not reached or broke off; details name the reason.',
+  },
 } as const satisfies Record<string, { code: number; kind: string; retryable: boolean; meaning: string }>;
 
 export type WireErrorName = keyof typeof wireErrors;

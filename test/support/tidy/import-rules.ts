@@ -19,9 +19,21 @@ const stages = ['discover', 'verify', 'permit', 'sandbox', 'spawn', 'handshake',
 
 /** The files beside the folders that know several stages and put them together. Nothing below imports them. */
 const wiring = new Set(
-  ['launch', 'launcher', 'plugin', 'host', 'index', 'catalog', 'decisions', 'doctor', 'install', 'sign-plugin'].map(
-    (name) => `packages/host/src/${name}.ts`,
-  ),
+  [
+    'launch',
+    'launcher',
+    'plugin',
+    'host',
+    'index',
+    'catalog',
+    'configuration',
+    'decisions',
+    'development',
+    'doctor',
+    'install',
+    'options',
+    'sign-plugin',
+  ].map((name) => `packages/host/src/${name}.ts`),
 );
 const crossesStages = new Set([...wiring, 'packages/host/src/supervise/supervisor.ts']);
 

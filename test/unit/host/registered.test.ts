@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import { createHost, type Host } from '@mmm/host';
+import { definePlugin, serve as serveWithSdk } from '@mmm/plugin-sdk';
 import { type ManifestInput, MmmError } from '@mmm/protocol';
 import type { Transport } from '@mmm/rpc';
 import { tempFolder } from '../../support/temp-folder.ts';
@@ -80,4 +81,17 @@ test('a closed host says so', async (t) => {
   assert.equal(plugin.state.kind, 'stopped');
   await assert.rejects(plugin.execute('double', 1), (error) => MmmError.is(error, 'HOST_CLOSED'));
   await assert.rejects(host.list(), (error) => MmmError.is(error, 'HOST_CLOSED'));
+});
+
+test('a plugin that does not know of a prompt with a template does not hide it', async (t) => {
+  const host = await openHost(t);
+  const prompt = { kind: 'prompt', name: 'greet', template: 'Hello {{name}}' } as const;
+  const program = definePlugin({ name: 'inside', version: '1.0.0', tools: { double: { execute: () => 2 } } });
+  const plugin = await host.register({
+    manifest: { ...manifest, capabilities: [...(manifest.capabilities ?? []), prompt] },
+    serve: (transport) => void serveWithSdk(program, transport),
+  });
+  assert.equal((await plugin.execute('double', 1)).output, 2);
+  const outcome = await plugin.execute('prompt:greet', { variables: {} }).catch((error: unknown) => error);
+  assert.ok(!MmmError.is(outcome, 'CAPABILITY_NOT_FOUND'), String(outcome));
 });

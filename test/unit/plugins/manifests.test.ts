@@ -8,6 +8,8 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { parse } from 'smol-toml';
 import { calculator } from '../../../plugins/calculator/src/calculator.ts';
 import { datePlugin } from '../../../plugins/date/src/date.ts';
+import { gitPlugin } from '../../../plugins/git/src/git.ts';
+import { httpRequestPlugin } from '../../../plugins/http_request/src/http-request.ts';
 
 const folder = join(import.meta.dirname, '../../../plugins');
 
@@ -18,7 +20,9 @@ function read(name: string): Manifest {
 function schemaOf(name: string, tool: string, side: 'input' | 'output'): ValidateFunction {
   const file = read(name).capabilities.find((capability) => capability.name === tool)?.[side];
   assert.equal(typeof file, 'string', `${name} ${tool} names its ${side} schema`);
-  return new Ajv2020({ strict: true }).compile(JSON.parse(readFileSync(join(folder, name, String(file)), 'utf8')));
+  return new Ajv2020({ strict: true, allowUnionTypes: true }).compile(
+    JSON.parse(readFileSync(join(folder, name, String(file)), 'utf8')),
+  );
 }
 
 function accepts(validate: ValidateFunction, values: readonly unknown[]): void {
@@ -54,6 +58,34 @@ describe('the shipped plugins', () => {
       'date',
       datePlugin(() => 0),
     );
+    check(
+      'git',
+      gitPlugin(() => assert.fail('git was run')),
+    );
+    check('http_request', httpRequestPlugin({ now: () => 0, monotonic: () => 0 }));
+  });
+  it('have configurations with defaults that are valid', () => {
+    for (const [name, valid, invalid] of [
+      [
+        'git',
+        [{}, { repository: '/r', author_name: 'A', author_email: 'a@b', commit_template: '{{name}}: {{title}}' }],
+        [{ repository: 'r' }, { author_name: 'A' }, { default_branch: '-x' }, { auto_commit: 'yes' }, { other: 1 }],
+      ],
+      [
+        'http_request',
+        [{ base_url: 'https://a.test', auth: { token: 't' } }, { headers: { 'X-A': 'b' } }],
+        [
+          ...[{ auth: { token: 't' } }, { base_url: 'ftp://a.test' }, { timeout_s: 0 }, { headers: { 'a b': 'c' } }],
+          ...[{ headers: { Authorization: 'x' } }, { headers: { a: 'b\r\nc: d' } }, { headers: { COOKIE: 'x' } }],
+        ],
+      ],
+    ] as const) {
+      const { config } = read(name);
+      const ajv = new Ajv2020({ strict: true, formats: { secret: true }, allowUnionTypes: true });
+      const check = ajv.compile(JSON.parse(readFileSync(join(folder, name, String(config?.schema)), 'utf8')));
+      accepts(check, [config?.defaults, ...valid]);
+      refuses(check, invalid);
+    }
   });
   it('take the inputs their READMEs show and refuse others', () => {
     const calculate = schemaOf('calculator', 'calculate', 'input');
@@ -69,6 +101,21 @@ describe('the shipped plugins', () => {
     refuses(schemaOf('date', 'now', 'input'), [{ format: 'rfc' }, { zone: 'UTC' }, null]);
     accepts(schemaOf('date', 'add', 'input'), [{ date: '2026-01-31', months: 1, seconds: -5 }]);
     refuses(schemaOf('date', 'add', 'input'), [{ months: 1 }, { date: '2026-01-31', months: 0.5 }]);
+    const request = schemaOf('http_request', 'http_request', 'input');
+    accepts(request, [
+      { url: 'https://api.github.com/zen' },
+      { url: 'x', method: 'POST', json: null, query: { a: [1, 'b', true] }, auth: { type: 'bearer', token: 't' } },
+    ]);
+    refuses(request, [
+      ...[{}, { url: '' }, { url: 'x', method: 'CONNECT' }, { url: 'x', headers: { a: 'b\nc' } }],
+      ...[
+        { url: 'x', auth: { type: 'bearer', token: 'a b' } },
+        { url: 'x', timeout_s: 0 },
+        { url: 'x', metod: 'GET' },
+      ],
+    ]);
+    accepts(schemaOf('git', 'commit_spec', 'input'), [{ spec: 'specs/login.md', paths: ['src/login.ts'] }]);
+    refuses(schemaOf('git', 'commit_spec', 'input'), [{}, { spec: '' }, { spec: 'a', repository: 'relative' }]);
     accepts(schemaOf('text_statistics', 'count', 'input'), [{ text: '' }, { text: 'a', top: 0 }]);
     refuses(schemaOf('text_statistics', 'count', 'input'), [{ text: 1 }, { text: 'a', top: -1 }]);
     accepts(schemaOf('roman', 'roman', 'input'), [{ number: 1 }, { number: 3999 }]);

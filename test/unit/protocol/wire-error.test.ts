@@ -23,6 +23,7 @@ test('every wire error has its number', () => {
     VersionConflict: -32059,
     QuotaExceeded: -32060,
     UnsupportedMessage: -32061,
+    NetworkFailed: -32062,
   });
 });
 

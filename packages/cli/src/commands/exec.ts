@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { safeText } from '@mmm/host/display';
 import { MmmError, type ProgressValue, wireLimits } from '@mmm/protocol';
 import type { Command } from 'commander';
+import { formatOutput } from '../format-output.ts';
 import { type Io, readStdin } from '../io.ts';
 import { withHost } from '../open-host.ts';
 import { exitCodes, note, print } from '../output.ts';
@@ -39,22 +40,13 @@ export function addExecCommand(plugin: Command, registry: Registry): void {
               ...(timeoutMs === undefined ? {} : { timeoutMs }),
               onProgress: (value) => showProgress(io, value),
             });
-            const text = typeof output === 'string' ? output : JSON.stringify(output, undefined, 2);
-            print(io, options, { output, duration_ms: durationMs }, io.stdout.isTTY === true ? safeLines(text) : text);
+            print(io, options, { output, duration_ms: durationMs }, formatOutput(io, output));
             return exitCodes.ok;
           },
           unconfined === undefined ? {} : { sandboxNoneFor: [unconfined] },
         );
       }, options),
     );
-}
-
-/** What a plugin returns must not drive the terminal it is shown on. Line breaks stay. */
-function safeLines(text: string): string {
-  return text
-    .split('\n')
-    .map((line) => safeText(line, Number.POSITIVE_INFINITY))
-    .join('\n');
 }
 
 function showProgress(io: Io, value: ProgressValue): void {

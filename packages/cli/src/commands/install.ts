@@ -52,7 +52,7 @@ export function addInstallCommands(plugin: Command, registry: Registry): void {
   withGlobals(plugin.command('remove'))
     .description('remove an installed plugin, its grants and its data')
     .argument('<plugin>')
-    .option('--keep-data', 'keep the folder the plugin wrote to')
+    .option('--keep-data', 'keep the folder the plugin wrote to and its configuration')
     .action((id: string, options) =>
       registry.select(
         (io) =>

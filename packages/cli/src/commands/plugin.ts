@@ -2,6 +2,9 @@ import type { Command } from 'commander';
 import { withHost } from '../open-host.ts';
 import { exitCodes, print } from '../output.ts';
 import { type Registry, withGlobals } from '../program.ts';
+import { addConfigCommands } from './config.ts';
+import { addCreateCommand } from './create.ts';
+import { addDevCommand } from './dev.ts';
 import { addExecCommand } from './exec.ts';
 import { addInstallCommands } from './install.ts';
 import { addShowCommands } from './show.ts';
@@ -9,9 +12,12 @@ import { addShowCommands } from './show.ts';
 /** `mmm plugin …`, one group of commands a file. */
 export function addPluginCommands(program: Command, registry: Registry): void {
   const plugin = program.command('plugin').description('install, inspect and run plugins');
+  addCreateCommand(plugin, registry);
+  addDevCommand(plugin, registry);
   addInstallCommands(plugin, registry);
   addShowCommands(plugin, registry);
   addExecCommand(plugin, registry);
+  addConfigCommands(plugin, registry);
   addSwitchCommands(plugin, registry);
 }
 

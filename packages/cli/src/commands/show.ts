@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { withHost } from '../open-host.ts';
 import { exitCodes, note, print, styler, table } from '../output.ts';
 import { type Registry, withGlobals } from '../program.ts';
+import { configDocument, configSummary } from './config.ts';
 
 /** `list`, `info`, `logs`, `stats`: what shows plugins. Everything a plugin wrote itself is escaped. */
 export function addShowCommands(plugin: Command, registry: Registry): void {
@@ -130,6 +131,7 @@ function infoDocument(info: PluginInfo): Record<string, unknown> {
     manifest: info.manifest,
     permissions: info.permissions,
     enforcement: info.enforcement,
+    configuration: configDocument(info.id, info.configuration),
     statistics: info.statistics,
   };
 }
@@ -157,6 +159,8 @@ function infoText(info: PluginInfo, style: ReturnType<typeof styler>): string {
             reason === null ? '' : ` It says: "${safeText(reason)}"`,
           ].join(''),
         )),
+    'Configuration:',
+    ...configSummary(info.id, info.configuration),
     'Confinement on this machine:',
     ...Object.entries(info.enforcement).map(([dimension, level]) => `  ${dimension.padEnd(12)} ${level}`),
   ];

@@ -10,6 +10,7 @@ import { type AuditVerification, verifyChain } from './verify-chain.ts';
 export type AuditAction =
   | 'install'
   | 'remove'
+  | 'configure'
   | 'grant'
   | 'revoke'
   | 'deny'
@@ -19,6 +20,7 @@ export type AuditAction =
   | 'disable'
   | 'key'
   | 'sandbox_none'
+  | 'network'
   | 'refused';
 
 /** What happened. `detail` is written as it is: callers put no secret into it. */

@@ -10,9 +10,19 @@ export type CallContextFields = Pick<CallContext, 'caller'> &
  * the host gives up on it, in whole milliseconds.
  */
 export function callContextOf(fields: CallContextFields, clock: Clock, leftMs: number): CallContext {
-  return {
-    ...fields,
-    timestamp: new Date(clock.now()).toISOString(),
-    deadline_ms: Math.max(0, Math.floor(leftMs)),
-  };
+  const { caller, trigger, velocity, current_mode, traceparent } = fields;
+  const timestamp = timestampOf(clock.now());
+  const deadlineMs = Math.max(0, Math.floor(leftMs));
+  const isPlain = trigger === undefined && velocity === undefined && current_mode === undefined;
+  // Copying fields that are not there costs as much as the whole rest of the context.
+  if (isPlain && traceparent === undefined) return { caller, timestamp, deadline_ms: deadlineMs };
+  return { ...fields, timestamp, deadline_ms: deadlineMs };
+}
+
+/** The last one made: of many calls in one millisecond only the first has to print it. */
+let last = { atMs: 0, text: new Date(0).toISOString() };
+
+function timestampOf(atMs: number): string {
+  if (last.atMs !== atMs) last = { atMs, text: new Date(atMs).toISOString() };
+  return last.text;
 }

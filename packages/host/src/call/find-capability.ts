@@ -1,9 +1,7 @@
 import { type CapabilityRef, type CapabilitySection, MmmError, passiveKinds } from '@mmm/protocol';
 import type { PluginSpec } from '../discover/spec.ts';
 import { safeText } from '../display/safe-text.ts';
-
-/** Finds the word that was probably meant. `discover/suggest.ts`; injected, because stages call no other stage. */
-export type Suggest = (word: string, candidates: Iterable<string>) => string | undefined;
+import type { Suggest } from '../schema/field-issues.ts';
 
 /**
  * The capability that is meant by its name, by `kind:name`, by one of its aliases or by a reference. A name counts

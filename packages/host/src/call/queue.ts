@@ -57,18 +57,24 @@ export class CallQueue {
    * with the signal's reason when it aborts before the task has started; the task is then never run.
    */
   async run<T>(task: () => Promise<T>, call: QueuedCall = {}): Promise<T> {
-    call.signal?.throwIfAborted();
-    if (this.#active < this.#concurrency) this.#active++;
-    else await this.#turn(call);
+    if (!this.tryEnter(call.signal)) await this.enter(call);
     try {
       return await task();
     } finally {
-      this.#next();
+      this.leave();
     }
   }
 
-  /** Resolves holding a place. */
-  #turn({ signal, bytes }: QueuedCall): Promise<void> {
+  /** Takes a place if one is free. Whoever has a place has to `leave`. Throws the signal's reason when it aborted. */
+  tryEnter(signal: AbortSignal | undefined): boolean {
+    signal?.throwIfAborted();
+    if (this.#active >= this.#concurrency) return false;
+    this.#active++;
+    return true;
+  }
+
+  /** Waits for a place. Rejects as `run` does. */
+  enter({ signal, bytes }: QueuedCall): Promise<void> {
     const size = bytes?.() ?? 0;
     const full = this.#waitingBytes > 0 && this.#waitingBytes + size > this.#queuedBytesMax;
     if (this.#waiting.size >= this.#queuedMax || full) return Promise.reject(this.#busy());
@@ -95,7 +101,7 @@ export class CallQueue {
   }
 
   /** Passes the place on, or frees it. It is never free for a moment in between, so nobody overtakes. */
-  #next(): void {
+  leave(): void {
     const [first] = this.#waiting;
     if (first === undefined) this.#active--;
     else first.start();

@@ -1,9 +1,11 @@
 import { type CapabilitySection, type FieldIssue, kindShapes, MmmError, type ShapedKind } from '@mmm/protocol';
 import { safeText } from '../display/safe-text.ts';
 import { hostLimits } from '../limits.ts';
-import { issuesSentence, type Side, zodIssues } from './field-issues.ts';
-import type { Suggest } from './find-capability.ts';
-import { type CompiledSchema, compileSchema } from './json-schema.ts';
+import { issuesSentence, type Suggest, zodIssues } from '../schema/field-issues.ts';
+import { type CompiledSchema, compileSchema } from '../schema/json-schema.ts';
+
+/** Which half of a call is checked; also the first word of the path of every issue. */
+type Side = 'input' | 'output';
 
 /** Where the schemas of one bundle come from. */
 export interface BundleSchemas {
@@ -11,6 +13,12 @@ export interface BundleSchemas {
   readonly key: string;
   /** The text of a file of the bundle, by the path the manifest gives. */
   readFile(path: string): string | Promise<string>;
+}
+
+/** A schema that is being compiled, or has been. */
+interface Compiling {
+  readonly promise: Promise<CompiledSchema>;
+  ready: CompiledSchema | undefined;
 }
 
 /** The capability of a plugin that a value is for, or comes from. */
@@ -27,7 +35,9 @@ export interface SchemaSubject {
 export class SchemaValidator {
   readonly #suggest: Suggest | undefined;
   /** In the order of use, the one used longest ago first. */
-  readonly #compiled = new Map<string, Promise<CompiledSchema>>();
+  readonly #compiled = new Map<string, Compiling>();
+
+  readonly #keys = new WeakMap<CapabilitySection, { readonly bundle: string } & Readonly<Record<Side, string>>>();
 
   constructor(options: { readonly suggest?: Suggest } = {}) {
     this.#suggest = options.suggest;
@@ -38,60 +48,78 @@ export class SchemaValidator {
    * which names every wrong field, and MANIFEST_INVALID when the schema itself is unusable.
    */
   async input(subject: SchemaSubject, input: unknown): Promise<unknown> {
-    const { plugin, capability } = subject;
-    const checked = await this.#check(subject, 'input', input === undefined ? {} : input);
-    if (checked.issues.length === 0) return checked.value;
-    throw new MmmError(
-      'INPUT_INVALID',
-      `${plugin} was not called: the input of ${capability.name} is not valid: ${issuesSentence(checked.issues)}.`,
-      { plugin, capability: capability.name, issues: checked.issues },
-    );
+    return this.inputNow(subject, input);
   }
 
   /** The output, unchanged. Throws RESULT_INVALID, which names the wrong fields. */
   async output(subject: SchemaSubject, output: unknown): Promise<unknown> {
-    const { plugin, capability } = subject;
-    const { issues } = await this.#check(subject, 'output', output);
-    if (issues.length === 0) return output;
-    throw resultInvalid(plugin, capability.name, issues);
+    return this.outputNow(subject, output);
   }
 
-  async #check(
-    subject: SchemaSubject,
-    side: Side,
-    given: unknown,
-  ): Promise<{ readonly value: unknown; readonly issues: readonly FieldIssue[] }> {
+  /** As `input`, but with a promise only when a schema has to be compiled first: most calls need not wait a turn. */
+  inputNow(subject: SchemaSubject, input: unknown): unknown {
+    return this.#check(subject, 'input', input === undefined ? {} : input);
+  }
+
+  /** As `output`, but with a promise only when a schema has to be compiled first. */
+  outputNow(subject: SchemaSubject, output: unknown): unknown {
+    return this.#check(subject, 'output', output);
+  }
+
+  #check(subject: SchemaSubject, side: Side, given: unknown): unknown {
     const { capability } = subject;
     let value = given;
     if (isShaped(capability.kind)) {
       const parsed = kindShapes[capability.kind][side].safeParse(given);
-      if (!parsed.success) return { value, issues: zodIssues(side, parsed.error) };
+      if (!parsed.success) throw invalid(subject, side, zodIssues(side, parsed.error, given));
       value = parsed.data;
     }
+    // The plugin gets the defaults of the kind; the caller gets what the plugin said.
+    const result = side === 'input' ? value : given;
     const source = capability[side];
-    if (source === undefined) return { value, issues: [] };
-    const compiled = await this.#schema(subject, side, source);
-    return { value, issues: compiled(value) };
+    if (source === undefined) return result;
+    const finish = (compiled: CompiledSchema): unknown => {
+      const issues = compiled(value);
+      if (issues.length > 0) throw invalid(subject, side, issues);
+      return result;
+    };
+    const compiled = this.#schema(subject, side, source);
+    return compiled instanceof Promise ? compiled.then(finish) : finish(compiled);
   }
 
-  #schema(subject: SchemaSubject, side: Side, source: string | object): Promise<CompiledSchema> {
-    const { capability, bundle } = subject;
-    const key = `${bundle.key} ${capability.kind} ${capability.name} ${side}`;
+  #schema(subject: SchemaSubject, side: Side, source: string | object): CompiledSchema | Promise<CompiledSchema> {
+    const key = this.#key(subject, side);
     const known = this.#compiled.get(key);
     if (known !== undefined) {
       this.#compiled.delete(key);
       this.#compiled.set(key, known);
-      return known;
+      return known.ready ?? known.promise;
     }
-    const compiled = this.#compile(subject, side, source);
-    this.#compiled.set(key, compiled);
-    // A file that could not be read now may be readable at the next call.
-    compiled.catch(() => this.#compiled.delete(key));
+    const compiling: Compiling = { promise: this.#compile(subject, side, source), ready: undefined };
+    this.#compiled.set(key, compiling);
+    compiling.promise.then(
+      (schema) => {
+        compiling.ready = schema;
+      },
+      // A file that could not be read now may be readable at the next call.
+      () => this.#compiled.delete(key),
+    );
     for (const oldest of this.#compiled.keys()) {
       if (this.#compiled.size <= hostLimits.compiledSchemas) break;
       this.#compiled.delete(oldest);
     }
-    return compiled;
+    return compiling.promise;
+  }
+
+  /** Kept with the capability, because putting the text together costs more than looking it up. */
+  #key({ capability, bundle }: SchemaSubject, side: Side): string {
+    let keys = this.#keys.get(capability);
+    if (keys?.bundle !== bundle.key) {
+      const start = `${bundle.key} ${capability.kind} ${capability.name}`;
+      keys = { bundle: bundle.key, input: `${start} input`, output: `${start} output` };
+      this.#keys.set(capability, keys);
+    }
+    return keys[side];
   }
 
   async #compile(subject: SchemaSubject, side: Side, source: string | object): Promise<CompiledSchema> {
@@ -102,6 +130,13 @@ export class SchemaValidator {
       throw schemaUnusable(subject, side, source, error);
     }
   }
+}
+
+function invalid({ plugin, capability }: SchemaSubject, side: Side, issues: readonly FieldIssue[]): MmmError {
+  const { name } = capability;
+  if (side === 'output') return resultInvalid(plugin, name, issues);
+  const message = `${plugin} was not called: the input of ${name} is not valid: ${issuesSentence(issues)}.`;
+  return new MmmError('INPUT_INVALID', message, { plugin, capability: name, issues });
 }
 
 /** The error for an answer of another shape than promised. */

@@ -1,5 +1,6 @@
 import { manifest } from '@mmm/protocol';
-import * as z from 'zod';
+import type * as z from 'zod';
+import { keysKnownAt } from '../schema/known-keys.ts';
 import { describeValue, type PathPart, type Problem } from './problem.ts';
 import { suggest } from './suggest.ts';
 
@@ -130,20 +131,7 @@ function sectionOf(key: string, path: readonly PathPart[]): string | undefined {
 }
 
 function knownKeys(path: readonly PathPart[]): readonly string[] {
-  let schema = unwrap(manifest);
-  for (const part of path) {
-    if (schema instanceof z.ZodObject) schema = unwrap(schema.shape[part]);
-    else if (schema instanceof z.ZodArray) schema = unwrap(schema.element);
-    else if (schema instanceof z.ZodRecord) schema = unwrap(schema.valueType);
-    else return [];
-  }
-  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
-}
-
-function unwrap(schema: unknown): unknown {
-  let inner = schema;
-  while (inner instanceof z.ZodOptional || inner instanceof z.ZodDefault) inner = inner.unwrap();
-  return inner;
+  return keysKnownAt(manifest, path);
 }
 
 export function valueAt(raw: unknown, path: readonly PathPart[]): unknown {

@@ -11,7 +11,7 @@ import { checkCompatible, type HostFacts, thisHost } from './compatible.ts';
 import { invalidEncoding, type ManifestFormat, manifestInvalid, parseManifest } from './manifest.ts';
 
 /** Where a plugin folder was found. The order is the order of precedence, highest first. */
-export type PluginOrigin = 'registered' | 'installed' | 'project' | 'user' | 'system' | 'path';
+export type PluginOrigin = 'registered' | 'installed' | 'project' | 'user' | 'system' | 'path' | 'development';
 
 /** What a plugin should be, read from its folder. Data only: nothing of it ran. */
 export interface PluginSpec {
@@ -20,6 +20,8 @@ export interface PluginSpec {
   /** Absolute path of the folder it was read from, links resolved. */
   readonly directory: string;
   readonly origin: PluginOrigin;
+  /** Origin `development` only: the folder that `directory` is a snapshot of. */
+  readonly source?: string;
   /** Absolute path of plugin.toml or plugin.yaml. */
   readonly manifestFile: string;
   /** The exact bytes the manifest was parsed from, for comparison with the verified bundle. */

@@ -2,6 +2,7 @@ import {
   type CapabilityRef,
   hostVersion,
   type InitializeResult,
+  type Manifest,
   MmmError,
   permissionSetOf,
   pluginMethods,
@@ -18,9 +19,12 @@ import {
   type ConnectionOptions,
   connect,
 } from '@mmm/rpc';
+import { redactedConnection } from '../config/redacted-connection.ts';
+import type { Redactor } from '../config/redactor.ts';
 import { hostLimits } from '../limits.ts';
 import type { PermittedPlugin } from '../permit/permitted.ts';
 import type { LaunchCommand } from '../sandbox/launch-command.ts';
+import { issuesSentence } from '../schema/field-issues.ts';
 import type { Child } from '../spawn/child.ts';
 import { LiveSession, type StopChild } from './live-session.ts';
 import type { Session } from './session.ts';
@@ -30,11 +34,13 @@ export interface HandshakeServices {
   readonly clock: Clock;
   readonly locale: string;
   readonly config: Readonly<Record<string, unknown>>;
+  /** Takes the plugin's secrets out of what is said about it; undefined when it has none. */
+  readonly redactor: Redactor | undefined;
   readonly stopChild: StopChild;
   /** Clock reading from before the spawn, for `loadMs`. */
   readonly launchedAtMs: number;
-  /** What the plugin may ask of the host: requests and notifications, already checked against its grants. */
-  readonly hostApi: Pick<ConnectionOptions, 'requests' | 'notifications'>;
+  /** What this plugin may ask of the host: requests and notifications, each checked against its grants. */
+  hostApi(plugin: PermittedPlugin): Pick<ConnectionOptions, 'requests' | 'notifications'>;
   /** A line on stdout that was not a message. */
   onStray(line: string, cut: boolean): void;
   /** An irregularity on the wire, named for the log. */
@@ -54,18 +60,23 @@ export async function handshake(
 ): Promise<Session> {
   const turn = new Turn();
   const { manifest } = plugin.spec;
-  const connection = connect(child.transport, {
+  const { redactor } = services;
+  const opened = connect(child.transport, {
     framing: manifest.plugin.framing,
     clock: services.clock,
     limits:
       manifest.limits.message_mb === undefined
         ? {}
         : { messageBytes: Math.round(manifest.limits.message_mb * 1048576) },
-    ...services.hostApi,
-    onStray: (line, info) => services.onStray(line, info.cut),
+    ...services.hostApi(plugin),
+    onStray: (line, info) => {
+      child.addToTail?.(line);
+      services.onStray(line, info.cut);
+    },
     onFault: services.onFault,
     accept: (method, kind) => turn.accept(method, kind),
   });
+  const connection = redactor === undefined ? opened : redactedConnection(opened, redactor);
   // Answers of a dying process are drained first; then its calls are settled although the pipes may stay open.
   void child.exited.then(() => connection.close('the process ended'));
   try {
@@ -182,6 +193,7 @@ async function launchError(error: unknown, plugin: PermittedPlugin, child: Child
     child.kill('SIGKILL');
     const exit = await child.exited;
     const stderrTail = child.stderrTail();
+    if (exit.sandboxFailed === true) return sandboxError(id, stderrTail);
     const how = exit.signal === null ? `exited with code ${exit.code ?? -1}` : `was ended by ${exit.signal}`;
     return new MmmError('LAUNCH_FAILED', withTail(`Plugin "${id}" ${how} before it answered initialize.`, stderrTail), {
       plugin: id,
@@ -190,13 +202,20 @@ async function launchError(error: unknown, plugin: PermittedPlugin, child: Child
       stderrTail,
     });
   }
-  const issues = (error.issues ?? []).map(({ path, message }) => `${path}: ${message}`).join('; ');
+  const issues = issuesSentence(error.issues ?? []);
   const reason = issues === '' ? error.message : issues;
   return new MmmError('HANDSHAKE_REFUSED', `Plugin "${id}" gave an answer to initialize that is not valid: ${reason}`, {
     plugin: id,
     reason,
     stderrTail: child.stderrTail(),
   });
+}
+
+/** Not one byte of the plugin ran: what failed is between bubblewrap and the machine. */
+function sandboxError(id: string, stderrTail: string): MmmError {
+  const sentence = withTail(`Plugin "${id}" was not started: its sandbox could not be set up.`, stderrTail);
+  const reason = 'the sandbox could not be set up';
+  return new MmmError('LAUNCH_FAILED', sentence, { plugin: id, stage: 'sandbox', reason, stderrTail });
 }
 
 function withTail(sentence: string, stderrTail: string): string {
@@ -232,5 +251,16 @@ function checkAnswer(
       refuse(`offers the ${kind} "${name}", which its signed manifest does not declare.`);
     }
   }
-  return { capabilities: offered, features: new Set(answer.protocol?.features ?? []) };
+  return {
+    capabilities: [...offered, ...renderedByHost(manifest, offered)],
+    features: new Set(answer.protocol?.features ?? []),
+  };
+}
+
+/** Prompts with a template need no program, and a program need not know of them: what it left out is still there. */
+function renderedByHost({ capabilities }: Manifest, offered: readonly CapabilityRef[]): CapabilityRef[] {
+  return capabilities
+    .filter(({ kind, template }) => kind === 'prompt' && template !== undefined)
+    .filter(({ name }) => !offered.some((capability) => capability.kind === 'prompt' && capability.name === name))
+    .map(({ kind, name }) => ({ kind, name }));
 }

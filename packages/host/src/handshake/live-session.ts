@@ -97,6 +97,7 @@ export class LiveSession implements Session {
 export function exitReason(exit: ChildExit, cause: SessionEnd | undefined, stderrTail: string): ExitReason {
   if (cause?.kind === 'requested') return { kind: 'requested' };
   if (cause !== undefined) return { kind: cause.kind, detail: cause.detail, stderrTail };
+  if (exit.sandboxFailed === true) return { kind: 'sandbox', detail: 'it could not be set up', stderrTail };
   if (exit.signal !== null) return { kind: 'signal', signal: exit.signal, stderrTail };
   if (exit.code === 0) return { kind: 'clean', stderrTail };
   return { kind: 'exit', code: exit.code ?? -1, stderrTail };

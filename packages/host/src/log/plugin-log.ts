@@ -24,6 +24,8 @@ export interface PluginLogOptions {
   readonly lineBytes?: number;
   /** Size at which the file is rotated. Default: `hostLimits.logFileBytes`. */
   readonly fileBytes?: number;
+  /** Told of each line after the bounds on rate and length, before it is written. What it throws is dropped. */
+  readonly onLine?: (line: LogLine) => void;
   /** Files kept, the current one included. Default: `hostLimits.logFiles`. */
   readonly files?: number;
 }
@@ -36,7 +38,8 @@ export interface PluginLogOptions {
 export class PluginLog {
   readonly #file: string;
   readonly #clock: Clock;
-  readonly #options: Required<PluginLogOptions>;
+  readonly #options: Required<Omit<PluginLogOptions, 'onLine'>>;
+  readonly #onLine: PluginLogOptions['onLine'];
   #descriptor: number | undefined;
   #tokens: number;
   #refilledAtMs: number;
@@ -55,6 +58,7 @@ export class PluginLog {
       fileBytes: options.fileBytes ?? hostLimits.logFileBytes,
       files: options.files ?? hostLimits.logFiles,
     };
+    this.#onLine = options.onLine;
     this.#tokens = this.#options.linesPerSecond;
     this.#refilledAtMs = clock.monotonic();
   }
@@ -122,8 +126,13 @@ export class PluginLog {
   }
 
   #append(line: Omit<LogLine, 'at'>): void {
+    const at = new Date(this.#clock.now()).toISOString();
     try {
-      const at = new Date(this.#clock.now()).toISOString();
+      this.#onLine?.({ at, ...line });
+    } catch {
+      // Whoever follows a log must not cost its lines.
+    }
+    try {
       const bytes = Buffer.from(formatLine({ at, ...line }, this.#options.lineBytes), 'utf8');
       const descriptor = this.#ready(bytes.length);
       // One write, so that lines of several processes do not mix. Half a line is skipped by the reader.

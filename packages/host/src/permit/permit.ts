@@ -21,6 +21,10 @@ export interface PermitServices {
   readonly prompter?: PermissionPrompter;
   /** What was allowed once: kept by the host for as long as it lives, so that a restart does not ask again. */
   readonly once?: Set<string>;
+  /** Keys granted for this launch by whoever started the host; nothing of them is stored. */
+  readonly allowed?: readonly string[];
+  /** The command that would grant what is missing. Default: `mmm plugin grant …`. */
+  readonly howToGrant?: (keys: readonly string[]) => string;
   /** RFC 3339, UTC. */
   now(): string;
 }
@@ -60,7 +64,7 @@ function grantedKeys(plugin: VerifiedPlugin, services: PermitServices): Readonly
   const once = listPermissions(plugin.spec.manifest.permissions)
     .map(permissionKey)
     .filter((key) => services.once?.has(onceKey(plugin, key, services)) === true);
-  return new Set([...stored, ...once]);
+  return new Set([...stored, ...once, ...(services.allowed ?? [])]);
 }
 
 function refuseRequired(plugin: VerifiedPlugin, decision: Decision, services: PermitServices): void {
@@ -187,7 +191,7 @@ function consentRequired(
   const message = [
     `Plugin "${id}" needs permissions that nobody has decided on:`,
     ...lines,
-    `If you agree, run: ${grantCommand(id, keys)}`,
+    `If you agree, run: ${services.howToGrant?.(keys) ?? grantCommand(id, keys)}`,
   ].join('\n');
   return new MmmError('CONSENT_REQUIRED', message, { plugin: id, permissions: missing }, { cause });
 }

@@ -1,5 +1,6 @@
 import { MmmError, permissionKinds, sandboxLevels } from '@mmm/protocol';
 import * as z from 'zod';
+import { issuesSentence, zodIssues } from '../schema/field-issues.ts';
 import { type RiskLevel, riskLevels } from './risk.ts';
 
 const subject = z.enum([...riskLevels, ...permissionKinds]);
@@ -46,8 +47,8 @@ export type PermissionPolicyInput = z.input<typeof permissionPolicy>;
 export function resolvePolicy(input: PermissionPolicyInput = {}, file = 'policy'): PermissionPolicy {
   const parsed = permissionPolicy.safeParse(input);
   if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map(({ path, message }) => ({ path: ['policy', ...path].join('.'), message }));
-  const list = issues.map(({ path, message }) => `${path} ${message}`).join('; ');
+  const issues = zodIssues('policy', parsed.error, input);
+  const list = issuesSentence(issues);
   throw new MmmError(
     'CONFIG_INVALID',
     `The permission policy in ${file} is not valid: ${list}. Correct it and try again.`,

@@ -1,6 +1,6 @@
 import { type Permission, type PermissionEntry, type PermissionKind, permissionKey } from '@mmm/protocol';
 import { safeText } from '../display/safe-text.ts';
-import { looksSecret, neverPassed } from './environment-names.ts';
+import { looksSecret, neverPassed } from '../environment/names.ts';
 import { parseNetworkTarget, reachOf } from './host-address.ts';
 import { dangerOf, expandPath, isWithin, pathPrefixes, prefixOf, type RiskContext, treeOf } from './paths.ts';
 

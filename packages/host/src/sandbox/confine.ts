@@ -1,19 +1,18 @@
 import { realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname } from 'node:path';
 import { MmmError } from '@mmm/protocol';
+import type { ForwarderTools } from '../egress/forwarder.ts';
 import type { PermittedPlugin } from '../permit/permitted.ts';
 import { prepareDataDirectory } from './data-directory.ts';
 import { grantMounts } from './filesystem-grants.ts';
 import type { LaunchCommand } from './launch-command.ts';
 import { libraryLayout } from './library-layout.ts';
-import { noneCommand } from './none.ts';
+import { noneCommand, stagePaths } from './none.ts';
 import type { SandboxProbe } from './probe.ts';
 import { processCommand } from './process.ts';
 import { insidePaths } from './profile.ts';
 import { findCommand, findProgram, type ProgramSearch } from './program.ts';
 import { hardLimits, resourceLimits } from './resource-limits.ts';
-import { searchableBy } from './searchable.ts';
 
 /** What confinement needs to know about the machine and this host: given, never looked up in globals. */
 export interface SandboxMachine {
@@ -69,10 +68,9 @@ export async function confine(plugin: PermittedPlugin, machine: SandboxMachine):
     environment: machine.environment,
   };
   if (machine.allowNone) {
-    const program = await findProgram(command, await programSearch(plugin, machine, 'host'));
-    if (dropsRoot)
-      await requireReachable(id, uid, probe, [plugin.bundleDirectory, machine.dataDirectory, program.argv[0]]);
-    return noneCommand({ ...base, argv: program.argv });
+    if (dropsRoot) requireDrop(id, probe);
+    const { argv } = await findProgram(command, await programSearch(plugin, machine, dropsRoot ? 'stage' : 'host'));
+    return noneCommand({ ...base, nodePath: machine.nodePath, argv });
   }
   const search = await programSearch(plugin, machine, 'sandbox');
   const commands = plugin.granted.flatMap((permission) => (permission.kind === 'commands' ? [permission.name] : []));
@@ -81,8 +79,10 @@ export async function confine(plugin: PermittedPlugin, machine: SandboxMachine):
     filesystemOf(plugin, machine, uid, dropsRoot),
     ...commands.map((name) => findCommand(name, search)),
   ]);
+  const forwarder = forwarderTools(plugin, probe);
   return processCommand({
     ...base,
+    ...(forwarder === undefined ? {} : { forwarder }),
     bubblewrap: probe.bubblewrap.path ?? '',
     architecture: process.arch,
     layout: search.layout,
@@ -91,6 +91,19 @@ export async function confine(plugin: PermittedPlugin, machine: SandboxMachine):
     grants: grants.mounts,
     hidden: grants.hidden,
   });
+}
+
+/** What brings granted hosts into the sandbox; undefined without such grants. Missing tools refuse the launch. */
+function forwarderTools(plugin: PermittedPlugin, { tools }: SandboxProbe): ForwarderTools | undefined {
+  if (!plugin.granted.some(({ kind }) => kind === 'network')) return undefined;
+  const { setpriv, nsenter, socat } = tools;
+  if (setpriv !== null && nsenter !== null && socat !== null) return { setpriv, nsenter, socat };
+  const missing = Object.entries({ setpriv, nsenter, socat }).filter(([, path]) => path === null);
+  const names = missing.map(([name]) => name).join(' and ');
+  const reason = `it was granted hosts, and without ${names} none can be reached from inside the sandbox.`;
+  const fix = 'Install socat and util-linux; `mmm doctor` names the command.';
+  const sentence = `Plugin "${plugin.spec.id}" was not started: ${reason} ${fix}`;
+  throw new MmmError('SANDBOX_UNAVAILABLE', sentence, { plugin: plugin.spec.id, wanted: 'network', reason });
 }
 
 async function filesystemOf(plugin: PermittedPlugin, machine: SandboxMachine, uid: number, dropsRoot: boolean) {
@@ -108,19 +121,20 @@ async function filesystemOf(plugin: PermittedPlugin, machine: SandboxMachine, ui
 async function programSearch(
   plugin: PermittedPlugin,
   machine: SandboxMachine,
-  from: 'sandbox' | 'host',
+  from: 'sandbox' | 'stage' | 'host',
 ): Promise<ProgramSearch> {
-  const view =
-    from === 'sandbox'
-      ? { bundle: insidePaths.plugin, node: insidePaths.node }
-      : { bundle: plugin.bundleDirectory, node: machine.nodePath };
+  const views = {
+    sandbox: { bundle: insidePaths.plugin, node: insidePaths.node },
+    stage: { bundle: stagePaths.plugin, node: stagePaths.node },
+    host: { bundle: plugin.bundleDirectory, node: machine.nodePath },
+  };
   return {
     plugin: plugin.spec.id,
     bundleDirectory: plugin.bundleDirectory,
     nodePath: machine.nodePath,
     programPath: machine.programPath,
     layout: await libraryLayout(),
-    view,
+    view: views[from],
   };
 }
 
@@ -146,27 +160,12 @@ function refuseUnmet(plugin: PermittedPlugin, probe: SandboxProbe): void {
   }
 }
 
-/** Without mounts, a uid that is not root must be able to walk to what it runs. */
-async function requireReachable(
-  id: string,
-  uid: number,
-  probe: SandboxProbe,
-  paths: readonly (string | undefined)[],
-): Promise<void> {
-  if (probe.tools.setpriv === null) {
-    throw unavailable(
-      id,
-      'none',
-      'setpriv is not installed, so the plugin could not leave root.',
-      'Install util-linux.',
-    );
-  }
-  for (const path of paths) {
-    const blocked = path === undefined ? undefined : await searchableBy(uid, dirname(path));
-    if (blocked === undefined) continue;
-    const fix = `Run it confined, or move it to where uid ${uid} can reach it.`;
-    throw unavailable(id, 'none', `uid ${uid}, which it would run as, cannot enter ${blocked}.`, fix);
-  }
+/** Level none is not a way to run as root: what leaves root must be there. */
+function requireDrop(id: string, { tools }: SandboxProbe): void {
+  const missing = (['setpriv', 'unshare'] as const).find((name) => tools[name] === null);
+  if (missing === undefined) return;
+  const reason = `${missing} is not installed or not allowed, so the plugin could not leave root.`;
+  throw unavailable(id, 'none', reason, 'Install util-linux, or run the host as an ordinary user.');
 }
 
 function withoutCommand(plugin: string): MmmError {

@@ -3,9 +3,10 @@ import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { MmmError } from '@mmm/protocol';
 
 /**
- * Makes the plugin's writable folder for its launch uid, or checks the one that is there. Only the folder itself changes
- * its owner, only while it still belongs to a root host, and no link is followed: what a plugin put inside is never touched by
- * the host. Throws GRANT_UNUSABLE when the folder belongs to another uid, LAUNCH_FAILED when it is not a folder.
+ * Makes the plugin's writable folder for its launch uid, or checks the one that is there. Only the folder itself
+ * changes its owner, only while it still belongs to a root host, and no link is followed: what a plugin put inside is
+ * never touched by the host. Throws GRANT_UNUSABLE when the folder belongs to another uid, LAUNCH_FAILED when it is
+ * not a folder.
  */
 export async function prepareDataDirectory(plugin: string, directory: string, uid: number): Promise<void> {
   await mkdir(directory, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
@@ -22,7 +23,8 @@ export async function prepareDataDirectory(plugin: string, directory: string, ui
       return;
     }
     const fix = `chown -R --no-dereference ${uid}:${uid} '${directory}'`;
-    const sentence = `Plugin "${plugin}" runs as uid ${uid}, but its data folder ${directory} belongs to uid ${status.uid}.`;
+    const owner = `its data folder ${directory} belongs to uid ${status.uid}`;
+    const sentence = `Plugin "${plugin}" runs as uid ${uid}, but ${owner}.`;
     throw new MmmError('GRANT_UNUSABLE', `${sentence} To mend it: ${fix}`, { plugin, path: directory, uid, fix });
   } finally {
     await folder.close();
@@ -40,7 +42,7 @@ async function openFolder(plugin: string, directory: string): Promise<FileHandle
 function notUsable(plugin: string, directory: string, reason: string): MmmError {
   return new MmmError(
     'LAUNCH_FAILED',
-    `Plugin "${plugin}" has no usable data folder at ${directory}: ${reason}. Move what is there away and start it again.`,
+    `Plugin "${plugin}" has no usable data folder at ${directory}: ${reason}. Move away what is there.`,
     { plugin, stage: 'sandbox', reason, stderrTail: '' },
   );
 }

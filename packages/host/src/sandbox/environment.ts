@@ -1,4 +1,5 @@
 import type { Permission } from '@mmm/protocol';
+import { neverPassed } from '../environment/names.ts';
 
 export interface EnvironmentParts {
   readonly plugin: string;
@@ -13,24 +14,6 @@ export interface EnvironmentParts {
   readonly host: Readonly<Record<string, string>>;
   /** What the network access of this launch adds, such as the proxy variables. */
   readonly network?: Readonly<Record<string, string>>;
-}
-
-/**
- * Variables that make a loader or an interpreter run other code than the verified one. No grant passes them on, not
- * even a wildcard: what runs would no longer be what was signed.
- */
-const loaderVariables: readonly RegExp[] = [
-  /^(?:LD|DYLD)_/,
-  /^(?:GLIBC_TUNABLES|GCONV_PATH|LOCPATH|NLSPATH|HOSTALIASES|RESOLV_HOST_CONF|IFS|ENV|BASH_ENV|BASH_FUNC.*|SHELLOPTS)$/,
-  /^NODE_(?:OPTIONS|PATH|CHANNEL_FD|CHANNEL_SERIALIZATION_MODE)$/,
-  /^PYTHON(?:PATH|HOME|STARTUP|INSPECT|BREAKPOINT|USERBASE|WARNINGS)$/,
-  /^(?:PERL5LIB|PERL5OPT|PERLLIB|RUBYOPT|RUBYLIB|JAVA_TOOL_OPTIONS|_JAVA_OPTIONS|JDK_JAVA_OPTIONS|CLASSPATH)$/,
-  /^GIT_(?:EXEC_PATH|SSH|SSH_COMMAND|ASKPASS|CONFIG.*|EXTERNAL_DIFF|PAGER|EDITOR)$/,
-];
-
-/** True for a variable that no grant can pass on. */
-export function isLoaderVariable(name: string): boolean {
-  return loaderVariables.some((pattern) => pattern.test(name));
 }
 
 /**
@@ -61,7 +44,8 @@ function grantedVariables(
   const found: Record<string, string> = {};
   for (const [name, value] of Object.entries(host)) {
     const isGranted = exact.has(name) || prefixes.some((prefix) => name.startsWith(prefix));
-    if (isGranted && !isLoaderVariable(name) && !name.startsWith('MMM_')) found[name] = value;
+    // A wildcard may reach what no grant can pass on.
+    if (isGranted && neverPassed(name) === undefined) found[name] = value;
   }
   return found;
 }

@@ -1,4 +1,5 @@
 import type { SandboxLevel } from '@mmm/protocol';
+import type { EgressPlan } from '../egress/forwarder.ts';
 
 /** What is really enforced for one launch, per dimension. */
 export type Enforcement = 'enforced' | 'partial' | 'declared';
@@ -31,6 +32,8 @@ export interface LaunchCommand {
   readonly descriptors: readonly DescriptorInput[];
   /** The descriptor on which bubblewrap reports the inner process and its exit; null without bubblewrap. */
   readonly statusDescriptor: number | null;
+  /** The way to the granted hosts; null without network grants, and at level none, where nothing stands in between. */
+  readonly egress: EgressPlan | null;
   /** The plugin folder and its writable folder as the plugin sees them. */
   readonly pluginDirectory: string;
   readonly dataDirectory: string;

@@ -14,6 +14,8 @@ export interface NoneLaunch {
   readonly ceiling: HardLimits;
   readonly bundleDirectory: string;
   readonly dataDirectory: string;
+  /** The host's own Node. */
+  readonly nodePath: string;
   readonly argv: readonly string[];
   readonly granted: readonly Permission[];
   readonly environment: Readonly<Record<string, string>>;
@@ -31,20 +33,34 @@ export const nothingEnforced: EnforcementReport = {
 };
 
 /**
+ * Where a root host shows a plugin at level none what it runs. Homes and stores are closed to other users, and this
+ * keeps them so: the plugin's own user gets three mounts in a namespace of its own instead of the way to them.
+ */
+export const stagePaths = { folder: '/mnt', plugin: '/mnt/plugin', data: '/mnt/data', node: '/mnt/node' } as const;
+
+/** Arguments: bundle, data folder, Node, then what to run there. */
+const stageScript = `set -e
+mount -t tmpfs -o mode=0755,size=1m,nosuid,nodev mmm ${stagePaths.folder}
+mkdir ${stagePaths.plugin} ${stagePaths.data}
+: > ${stagePaths.node}
+mount --bind "$1" ${stagePaths.plugin}
+mount -o remount,bind,ro ${stagePaths.plugin}
+mount --bind "$2" ${stagePaths.data}
+mount --bind "$3" ${stagePaths.node}
+shift 3
+cd ${stagePaths.plugin}
+exec "$@"`;
+
+/**
  * Level `none`, for a plugin its user named. It still gets an environment from nothing, limits, never uid 0, and where
  * the machine lets it a process namespace that ends with the host, so that nothing is left behind.
  */
 export function noneCommand(launch: NoneLaunch): LaunchCommand {
-  const { tools } = launch;
-  const tie = tools.setpriv === null ? [] : [tools.setpriv, '--pdeathsig', 'KILL', '--'];
-  const user = launch.dropsRoot ? [] : ['--user', '--map-current-user'];
-  const namespace =
-    tools.unshare === null ? [] : [tools.unshare, ...user, '--pid', '--fork', '--kill-child', '--mount-proc', '--'];
-  const drop = launch.dropsRoot && tools.setpriv !== null ? dropArguments(tools.setpriv, launch.uid) : [];
-  // A change of uid clears the death signal of the process, so it is set once more.
-  const tieAgain = drop.length > 0 ? tie : [];
-  const limit = tools.prlimit === null ? [] : limitArguments(tools.prlimit, launch.limits, launch.ceiling);
-  const [file = '', ...args] = [...tie, ...namespace, ...drop, ...tieAgain, ...limit, ...launch.argv];
+  const { dropsRoot, bundleDirectory, dataDirectory } = launch;
+  const seen = dropsRoot
+    ? { plugin: stagePaths.plugin, data: stagePaths.data, cwd: '/' }
+    : { plugin: bundleDirectory, data: dataDirectory, cwd: bundleDirectory };
+  const [file = '', ...args] = [...wrapper(launch), ...launch.argv];
   return {
     level: 'none',
     mechanism: 'none',
@@ -52,18 +68,34 @@ export function noneCommand(launch: NoneLaunch): LaunchCommand {
     args,
     env: pluginEnvironment({
       plugin: launch.plugin,
-      home: launch.dataDirectory,
-      temporary: launch.dataDirectory,
-      directory: launch.bundleDirectory,
+      home: seen.data,
+      temporary: seen.data,
+      directory: seen.plugin,
       granted: launch.granted,
       host: launch.environment,
     }),
-    cwd: launch.bundleDirectory,
+    cwd: seen.cwd,
     descriptors: [],
     statusDescriptor: null,
-    pluginDirectory: launch.bundleDirectory,
-    dataDirectory: launch.dataDirectory,
+    egress: null,
+    pluginDirectory: seen.plugin,
+    dataDirectory: seen.data,
     uid: launch.uid,
     enforcement: nothingEnforced,
   };
+}
+
+/** What stands before the plugin's own command line. */
+function wrapper({ tools, dropsRoot, uid, limits, ceiling, ...launch }: NoneLaunch): readonly string[] {
+  const tie = tools.setpriv === null ? [] : [tools.setpriv, '--pdeathsig', 'KILL', '--'];
+  const limit = tools.prlimit === null ? [] : limitArguments(tools.prlimit, limits, ceiling);
+  const namespace = ['--pid', '--fork', '--kill-child', '--mount-proc', '--'];
+  if (!dropsRoot) {
+    const own = tools.unshare === null ? [] : [tools.unshare, '--user', '--map-current-user', ...namespace];
+    return [...tie, ...own, ...limit];
+  }
+  const drop = tools.setpriv === null ? [] : dropArguments(tools.setpriv, uid);
+  const stage = ['/bin/sh', '-c', stageScript, 'sh', launch.bundleDirectory, launch.dataDirectory, launch.nodePath];
+  // A change of uid clears the death signal of the process, so it is set once more.
+  return [...tie, tools.unshare ?? 'unshare', '--mount', ...namespace, ...stage, ...drop, ...tie, ...limit];
 }

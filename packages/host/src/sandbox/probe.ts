@@ -71,11 +71,12 @@ async function examine(options: ProbeOptions): Promise<SandboxProbe> {
     const command = await tinyLaunch(path, tools, isRoot, options);
     const failure = await runTiny(command.launch).finally(command.clean);
     if (failure !== null) return await refuse(`bubblewrap failed: ${failure}`, await namespaceAdvice(failure));
+    const missing = missingPackage(tools);
     return {
       bubblewrap: { path, version, works: true, reason: null },
       mechanism: 'bubblewrap',
       dimensions: command.launch.enforcement,
-      ...(tools.prlimit === null ? { advice: await installCommand('util-linux') } : {}),
+      ...(missing === undefined ? {} : { advice: await installCommand(missing) }),
       tools,
     };
   } catch (error) {
@@ -161,6 +162,12 @@ async function bubblewrapVersion(path: string): Promise<string | null> {
   return /\d+(?:\.\d+)+/.exec(stdout)?.[0] ?? null;
 }
 
+/** The package without which confined plugins run, but not as they should. */
+function missingPackage({ prlimit, nsenter, setpriv, socat }: SandboxTools): string | undefined {
+  if (prlimit === null || nsenter === null || setpriv === null) return 'util-linux';
+  return socat === null ? 'socat' : undefined;
+}
+
 /** The command that installs a package on this distribution. */
 async function installCommand(packageName: string): Promise<string> {
   const text = await readFile('/etc/os-release', 'utf8').catch(() => '');
@@ -188,9 +195,9 @@ async function namespaceAdvice(failure: string): Promise<string> {
   if ((await value('/proc/sys/user/max_user_namespaces')) === '0')
     return 'sudo sysctl -w user.max_user_namespaces=15000';
   if ((await value('/proc/sys/kernel/apparmor_restrict_unprivileged_userns')) === '1') {
-    return 'sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or give bwrap an AppArmor profile with "userns,"';
+    return 'sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0';
   }
   return /namespace|Operation not permitted|setting up uid map/.test(failure)
-    ? 'Allow user namespaces to this process. In a container: start it with --security-opt seccomp=unconfined --cap-add SYS_ADMIN.'
+    ? 'Allow namespaces here; for a container: --security-opt seccomp=unconfined --cap-add SYS_ADMIN.'
     : 'Mend what bubblewrap names there.';
 }

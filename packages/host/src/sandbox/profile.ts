@@ -1,3 +1,4 @@
+import { hostLimits } from '../limits.ts';
 import type { DescriptorInput, EnforcementReport } from './launch-command.ts';
 import type { LibraryLayout } from './library-layout.ts';
 import type { Mount } from './mount.ts';
@@ -14,7 +15,9 @@ export const insidePaths = {
   tools: '/.mmm',
 } as const;
 
-/** Everything the profile depends on. Facts come in as values, so the profile can be read and tested without a machine. */
+/**
+ * Everything the profile depends on. Facts come in as values, so the profile can be read and tested without a machine.
+ */
 export interface ProfileParts {
   /** Root without a user namespace, dropping to `uid`; or an ordinary user inside a user namespace. */
   readonly dropsRoot: boolean;
@@ -33,6 +36,8 @@ export interface ProfileParts {
   readonly grants: readonly Mount[];
   /** Folders inside the grants that stay hidden. */
   readonly hidden: readonly string[];
+  /** The plugin waits until the way to its hosts is there. Default: false. */
+  readonly waitsForEgress?: boolean;
 }
 
 export interface BubblewrapProfile {
@@ -40,28 +45,30 @@ export interface BubblewrapProfile {
   readonly args: readonly string[];
   readonly descriptors: readonly DescriptorInput[];
   readonly statusDescriptor: number;
+  /** What the plugin waits on before it starts; null when it waits for nothing. */
+  readonly blockDescriptor: number | null;
   readonly enforcement: EnforcementReport;
   /** The options, one word each: what `args` and the first descriptor amount to. */
   readonly options: readonly string[];
 }
 
-/** Room in /tmp and /dev/shm each. It is memory, which no other limit counts. */
-const temporaryBytes = 64 * 1024 * 1024;
 const descriptors = { options: 3, status: 4, seccomp: 5, firstFile: 6 } as const;
 
 /** The whole confinement of one launch as bubblewrap options. */
 export function bubblewrapProfile(parts: ProfileParts): BubblewrapProfile {
   const hasFilter = hasSeccompFilter(parts.architecture);
   const files = syntheticFiles(parts.uid);
+  const blockDescriptor = parts.waitsForEgress === true ? descriptors.firstFile + files.length : null;
   const options = [
     ...namespaces(parts.dropsRoot),
     ...['--json-status-fd', String(descriptors.status)],
+    ...(blockDescriptor === null ? [] : ['--block-fd', String(blockDescriptor)]),
     ...(hasFilter ? ['--seccomp', String(descriptors.seccomp)] : []),
     ...systemMounts(parts),
     ...files.flatMap(({ path }, index) => {
       return ['--perms', '0444', '--ro-bind-data', String(descriptors.firstFile + index), path];
     }),
-    ...kernelMounts(),
+    ...kernelMounts(parts.waitsForEgress === true),
     ...folders(parts.grants.flatMap(({ target }) => foldersAbove(target))),
     ...parts.grants.flatMap(bind),
     ...parts.hidden.flatMap((path) => ['--tmpfs', path, '--remount-ro', path]),
@@ -82,6 +89,7 @@ export function bubblewrapProfile(parts: ProfileParts): BubblewrapProfile {
       ...files.map(({ text }, index) => ({ fd: descriptors.firstFile + index, bytes: Buffer.from(text) })),
     ],
     statusDescriptor: descriptors.status,
+    blockDescriptor,
     enforcement: {
       filesystem: 'enforced',
       network: 'enforced',
@@ -96,8 +104,9 @@ export function bubblewrapProfile(parts: ProfileParts): BubblewrapProfile {
 }
 
 /**
- * A network namespace of its own always: hosts that are granted come in by the egress proxy, never by sharing the host's.
- * As root there is no user namespace: the mounts need none, and the three capabilities let `setpriv` leave root for good.
+ * A network namespace of its own always: hosts that are granted come in by the egress proxy, never by sharing the
+ * host's. As root there is no user namespace: the mounts need none, and the three capabilities let `setpriv` leave
+ * root for good.
  */
 function namespaces(dropsRoot: boolean): string[] {
   return [
@@ -128,8 +137,12 @@ function systemMounts(parts: ProfileParts): string[] {
     return { ...mount, target: withoutLinks(mount.target, layout) };
   });
   return [
-    ...folders(['/etc', '/usr', '/usr/bin', insidePaths.tools]),
-    ...folders([...libraries, ...programs].flatMap(({ target }) => foldersAbove(target))),
+    ...folders([
+      '/etc',
+      '/usr',
+      '/usr/bin',
+      ...[...libraries, ...programs].flatMap(({ target }) => foldersAbove(target)),
+    ]),
     ...libraries.flatMap(bind),
     ...layout.links.flatMap(({ path, target }) => ['--symlink', target, path]),
     ...programs.flatMap(bind),
@@ -146,12 +159,35 @@ function withoutLinks(path: string, layout: LibraryLayout): string {
 }
 
 /** /proc/sys is bound read-only: bubblewrap alone leaves it writable for some uids. /dev/shm gets a size like /tmp. */
-function kernelMounts(): string[] {
-  const temporary = (path: string): string[] => ['--perms', '1777', '--size', String(temporaryBytes), '--tmpfs', path];
+function kernelMounts(isEntered: boolean): string[] {
+  const temporary = (path: string): string[] => [
+    '--perms',
+    '1777',
+    '--size',
+    String(hostLimits.temporaryMb * 1024 * 1024),
+    '--tmpfs',
+    path,
+  ];
   return [
     ...['--proc', '/proc', '--ro-bind', '/proc/sys', '/proc/sys'],
-    ...['--dev', '/dev', ...temporary('/dev/shm')],
+    ...(isEntered ? plainDevices() : ['--dev', '/dev']),
+    ...temporary('/dev/shm'),
     ...temporary(insidePaths.temporary),
+  ];
+}
+
+/**
+ * The devices of `--dev` without terminals. For those bubblewrap makes a second user namespace inside the first, and
+ * the plugin's network, which belongs to the first, could then not be entered any more: not even by the forwarder.
+ */
+function plainDevices(): string[] {
+  const names = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
+  const links = { fd: 'fd', stdin: 'fd/0', stdout: 'fd/1', stderr: 'fd/2' };
+  return [
+    ...['--perms', '0755', '--tmpfs', '/dev'],
+    ...names.flatMap((name) => ['--dev-bind', `/dev/${name}`, `/dev/${name}`]),
+    ...Object.entries(links).flatMap(([name, target]) => ['--symlink', `/proc/self/${target}`, `/dev/${name}`]),
+    ...folders(['/dev/shm']),
   ];
 }
 
@@ -182,7 +218,9 @@ export function dropArguments(setpriv: string, uid: number): string[] {
   ];
 }
 
-/** Folders to mount on are made one by one: bubblewrap would give them the mode of what is mounted, private ones too. */
+/**
+ * Folders to mount on are made one by one: bubblewrap would give them the mode of what is mounted, private ones too.
+ */
 function folders(paths: readonly string[]): string[] {
   return [...new Set(paths)].flatMap((path) => ['--perms', '0755', '--dir', path]);
 }

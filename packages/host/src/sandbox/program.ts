@@ -45,7 +45,10 @@ export async function findProgram(command: readonly string[], search: ProgramSea
   return { argv: [...found.argv, ...rest], mounts: unique(found.mounts) };
 }
 
-/** What a granted program needs to be visible under /usr/bin. Its script interpreters stay where their scripts name them. */
+/**
+ * What a granted program needs to be visible under /usr/bin. Its script interpreters stay where their scripts name
+ * them.
+ */
 export async function findCommand(name: string, search: ProgramSearch): Promise<readonly Mount[]> {
   const found = await hostProgram(name, search, 0);
   const mounts = [...found.mounts];

@@ -23,8 +23,9 @@ export function resourceLimits(limits: Manifest['limits']): ResourceLimits {
 }
 
 /**
- * The `prlimit` words in front of a plugin. The data segment and not the address space is limited, because Node reserves
- * gigabytes of addresses it never uses. No limit is above `ceiling`, the hard limits of this process: raising one fails.
+ * The `prlimit` words in front of a plugin. The data segment and not the address space is limited, because Node
+ * reserves gigabytes of addresses it never uses. No limit is above `ceiling`, the hard limits of this process: raising
+ * one fails.
  */
 export function limitArguments(prlimit: string, limits: ResourceLimits, ceiling: HardLimits): string[] {
   return [

@@ -30,7 +30,8 @@ const refused: readonly Row[] = [
   ['umount2', 166, 39, 'EPERM'],
   ['pivot_root', 155, 41, 'EPERM'],
   ['chroot', 161, 51, 'EPERM'],
-  ['clone3', 435, 435, 'ENOSYS'], // its flags are behind a pointer, which a filter cannot read; libc falls back to clone
+  // clone3 keeps its flags behind a pointer, which a filter cannot read; libc falls back to clone.
+  ['clone3', 435, 435, 'ENOSYS'],
   ['open_tree', 428, 428, 'ENOSYS'],
   ['move_mount', 429, 429, 'ENOSYS'],
   ['fsopen', 430, 430, 'ENOSYS'],
@@ -88,7 +89,8 @@ const auditArchitecture = { x64: 0xc000_003e, arm64: 0xc000_00b7 } as const;
 const x32Bit = 0x4000_0000;
 
 const operation = { load: 0x20, ifEqual: 0x15, ifAtLeast: 0x35, ifAnyBit: 0x45, answer: 0x06 } as const;
-const offset = { number: 0, architecture: 4, argument0: 16, argument1: 24 } as const; // low words: both are little-endian
+/** In struct seccomp_data; of an argument the low word, since both architectures are little-endian. */
+const offset = { number: 0, architecture: 4, argument0: 16, argument1: 24 } as const;
 const allow = 0x7fff_0000;
 const killProcess = 0x8000_0000;
 const fail = (code: number): number => 0x0005_0000 | code;

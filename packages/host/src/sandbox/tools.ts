@@ -11,6 +11,7 @@ export interface SandboxTools {
   readonly setpriv: string | null;
   readonly prlimit: string | null;
   readonly socat: string | null;
+  readonly nsenter: string | null;
   /** Set only when a process namespace could really be made with it. */
   readonly unshare: string | null;
 }
@@ -60,6 +61,7 @@ export async function findTools(isRoot: boolean): Promise<SandboxTools> {
     setpriv: findTool('setpriv'),
     prlimit: findTool('prlimit'),
     socat: findTool('socat'),
+    nsenter: findTool('nsenter'),
     unshare: tried?.code === 0 ? unshare : null,
   };
 }

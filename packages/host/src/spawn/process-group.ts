@@ -3,8 +3,8 @@ import { reapOnExit } from './reap.ts';
 import type { SandboxStatus } from './sandbox-status.ts';
 
 /**
- * The processes of one launch. A sandboxed plugin leads a session of its own, so that there are two groups: the sandbox's,
- * which only SIGKILL is sent to, and the plugin's, which every signal is sent to.
+ * The processes of one launch. A sandboxed plugin leads a session of its own, so that there are two groups: the
+ * sandbox's, which only SIGKILL is sent to, and the plugin's, which every signal is sent to.
  */
 export class ProcessGroup {
   readonly pid: number;

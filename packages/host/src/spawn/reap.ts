@@ -5,8 +5,8 @@ const live = new Set<KillGroup>();
 let isListening = false;
 
 /**
- * Has a group killed when this process exits, whatever the way out; the returned function forgets it. A `kill -9` of this
- * process runs no handler: against that each child is tied to us by the kernel.
+ * Has a group killed when this process exits, whatever the way out; the returned function forgets it. A `kill -9` of
+ * this process runs no handler: against that each child is tied to us by the kernel.
  */
 export function reapOnExit(kill: KillGroup): () => void {
   if (!isListening) {

@@ -6,11 +6,17 @@ const statusBytesMax = 16 * 1024;
 /** What bubblewrap reports on its status descriptor: one JSON document a line. */
 export class SandboxStatus {
   #text = '';
+  /** Resolves with the first process of the sandbox, or with undefined when it ended without one. */
+  readonly started: Promise<number | undefined>;
 
   constructor(stream: Readable) {
     stream.setEncoding('utf8');
-    stream.on('data', (text: string) => {
-      if (this.#text.length < statusBytesMax) this.#text += text;
+    this.started = new Promise((resolve) => {
+      stream.on('data', (text: string) => {
+        if (this.#text.length < statusBytesMax) this.#text += text;
+        if (this.innerPid !== undefined) resolve(this.innerPid);
+      });
+      stream.on('close', () => resolve(this.innerPid));
     });
     stream.on('error', () => undefined);
   }

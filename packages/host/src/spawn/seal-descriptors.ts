@@ -4,9 +4,9 @@ import { closeSync, readdirSync, readFileSync } from 'node:fs';
 const closeOnExec = 0o2000000;
 
 /**
- * Closes descriptors this process inherited that would pass on to every plugin: files and sockets of whoever started the
- * host, which no sandbox takes back. Node marks its own, so only inherited ones are without the mark. To be called once,
- * before anything else is opened. Returns what it closed. Does nothing where there is no /proc.
+ * Closes descriptors this process inherited that would pass on to every plugin: files and sockets of whoever started
+ * the host, which no sandbox takes back. Node marks its own, so only inherited ones are without the mark. To be called
+ * once, before anything else is opened. Returns what it closed. Does nothing where there is no /proc.
  */
 export function sealDescriptors(keep: readonly number[] = []): number[] {
   const closed: number[] = [];

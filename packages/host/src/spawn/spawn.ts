@@ -8,6 +8,7 @@ import { hostLimits } from '../limits.ts';
 import type { LaunchCommand } from '../sandbox/launch-command.ts';
 import type { Child, ChildExit } from './child.ts';
 import { childTransport } from './child-transport.ts';
+import { type EgressDoors, openWay } from './egress-way.ts';
 import { ProcessGroup } from './process-group.ts';
 import { SandboxStatus } from './sandbox-status.ts';
 import { LineSplitter, LineTail } from './stderr-log.ts';
@@ -17,15 +18,16 @@ export interface SpawnServices {
   readonly clock: Clock;
   /** One line the plugin printed on stderr; `cut` when only its start is given. */
   onLine(stream: 'stderr', line: string, cut: boolean): void;
+  /** Opens the proxy of a launch with network grants. Such a launch fails without it. */
+  readonly egress?: EgressDoors;
+  /** Makes a line fit to be kept, in the log and in the tail. Default: as it is. */
+  redact?(line: string, cut: boolean): string;
 }
 
-/** What is still in the pipes of a dead process is read for this long; a grandchild that holds them open gets no more. */
-const drainMs = 50;
-
 /**
- * Starts the process, in a group of its own and with exactly the given environment. Resolves when the kernel has started
- * it. Throws PROGRAM_NOT_FOUND or LAUNCH_FAILED when it could not be started. To be called on the main thread only: the
- * tie of the child's life to ours is to the thread that started it.
+ * Starts the process, in a group of its own and with exactly the given environment. Resolves when the kernel has
+ * started it. Throws PROGRAM_NOT_FOUND or LAUNCH_FAILED when it could not be started. To be called on the main thread
+ * only: the tie of the child's life to ours is to the thread that started it.
  */
 export async function spawn(command: LaunchCommand, services: SpawnServices): Promise<Child> {
   const subprocess = execa(command.file, [...command.args], {
@@ -65,6 +67,16 @@ export async function spawn(command: LaunchCommand, services: SpawnServices): Pr
     });
   });
   for (const { fd, bytes } of command.descriptors) feed(subprocess.stdio[fd], bytes);
+  if (command.egress !== null) {
+    const block = subprocess.stdio[command.egress.blockDescriptor] as Writable;
+    await openWay(command.egress, { ...services, sandbox: status?.started, block, exited }).catch(
+      async (error: unknown) => {
+        group.signal('SIGKILL');
+        await exited;
+        throw error;
+      },
+    );
+  }
   return {
     pid,
     get pluginPid() {
@@ -74,7 +86,7 @@ export async function spawn(command: LaunchCommand, services: SpawnServices): Pr
     transport,
     exited,
     stderrTail: () => tail.text(),
-    addToTail: (line) => tail.add(line),
+    addToTail: (line) => tail.add(services.redact?.(line, false) ?? line),
     closeInput: () => {
       stdin.end();
     },
@@ -85,7 +97,7 @@ export async function spawn(command: LaunchCommand, services: SpawnServices): Pr
 /** stdin, stdout and stderr, then one pipe for every further descriptor up to the highest in use. */
 function stdioOf(command: LaunchCommand): ['pipe', 'pipe', 'pipe', ...'pipe'[]] {
   const numbers = command.descriptors.map(({ fd }) => fd);
-  const highest = Math.max(2, command.statusDescriptor ?? 0, ...numbers);
+  const highest = Math.max(2, command.statusDescriptor ?? 0, command.egress?.blockDescriptor ?? 0, ...numbers);
   return ['pipe', 'pipe', 'pipe', ...Array.from({ length: highest - 2 }, () => 'pipe' as const)];
 }
 
@@ -97,7 +109,8 @@ function feed(stream: unknown, bytes: Uint8Array): void {
 }
 
 function readLines(stderr: Readable, tail: LineTail, services: SpawnServices): void {
-  const lines = new LineSplitter(wireLimits.logLineBytes, (line, cut) => {
+  const lines = new LineSplitter(wireLimits.logLineBytes, (printed, cut) => {
+    const line = services.redact?.(printed, cut) ?? printed;
     tail.add(line);
     services.onLine('stderr', line, cut);
   });
@@ -120,7 +133,7 @@ async function drained(streams: readonly unknown[], clock: Clock): Promise<void>
       else stream.once('end', resolve).once('close', resolve);
     });
   });
-  const late = clock.sleep(drainMs, over.signal).catch(() => undefined);
+  const late = clock.sleep(hostLimits.pipeDrainMs, over.signal).catch(() => undefined);
   await Promise.race([Promise.all(ended), late]);
   over.abort();
   for (const stream of open) stream.destroy();
@@ -138,7 +151,7 @@ function pluginExit(code: number | null, signal: NodeJS.Signals | null, status: 
 function spawnError(command: LaunchCommand, plugin: string, code: string | undefined, message: string): MmmError {
   if (code === 'ENOENT' && command.mechanism === 'none') {
     const searched = [dirname(command.file)];
-    const sentence = `Plugin "${plugin}" starts "${command.file}", which is not there any more. Install the plugin again.`;
+    const sentence = `Plugin "${plugin}" starts "${command.file}", which is gone. Install the plugin again.`;
     return new MmmError('PROGRAM_NOT_FOUND', sentence, { plugin, program: command.file, searched });
   }
   const why: Readonly<Record<string, string>> = {

@@ -2,8 +2,8 @@
 export type OnLine = (line: string, cut: boolean) => void;
 
 /**
- * Splits bytes into lines in time linear in their number and in memory bounded by one line. What follows the limit in an
- * overlong line is dropped, not kept.
+ * Splits bytes into lines in time linear in their number and in memory bounded by one line. What follows the limit in
+ * an overlong line is dropped, not kept.
  */
 export class LineSplitter {
   readonly #onLine: OnLine;

@@ -24,9 +24,9 @@ export function stopChild(child: Child, requestShutdown: () => Promise<void>, cl
 }
 
 /**
- * Asks, waits, insists: shutdown request → end of stdin → SIGTERM → SIGKILL of the group. An answer to the request moves
- * on at once; an exit ends the ladder wherever it is. Resolves with how the plugin ended, at the latest `killGraceMs`
- * after the kill: a process stuck in the kernel is then given up.
+ * Asks, waits, insists: shutdown request → end of stdin → SIGTERM → SIGKILL of the group. An answer to the request
+ * moves on at once; an exit ends the ladder wherever it is. Resolves with how the plugin ended, at the latest
+ * `killGraceMs` after the kill: a process stuck in the kernel is then given up.
  */
 export async function stopLadder({ child, requestShutdown, clock, limits }: StopLadder): Promise<ChildExit> {
   const answered = requestShutdown().then(

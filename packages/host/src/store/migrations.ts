@@ -36,6 +36,11 @@ const migrations: readonly string[] = [
     one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL, bytes INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE configurations (
+    plugin TEXT PRIMARY KEY, config TEXT NOT NULL, changed_at TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** The newest schema this mmm knows. */

@@ -1,5 +1,6 @@
 import type { Permission } from '@mmm/protocol';
 import { SqliteChainHead } from './chain-head.ts';
+import { SqliteConfigurations } from './configurations.ts';
 import { Database } from './database.ts';
 import { SqliteGrants } from './grants.ts';
 import { migrate } from './migrations.ts';
@@ -120,6 +121,19 @@ export interface StatisticsStore {
   removeAll(id: string): void;
 }
 
+/** What users set for plugins, secrets apart. Tables are JSON objects. */
+export interface ConfigurationStore {
+  /** Empty when nothing is set. */
+  read(plugin: string): Readonly<Record<string, unknown>>;
+  /** Stores what `change` makes of it while no other process can write; when that throws, nothing is stored. */
+  update(
+    plugin: string,
+    changedAt: string,
+    change: (config: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>,
+  ): void;
+  remove(plugin: string): void;
+}
+
 /** Where a hash chain ends: its last entry and the length of its file up to and with that entry. */
 export interface Head {
   /** 0 before the first entry. */
@@ -148,6 +162,7 @@ export interface Store {
   readonly grants: GrantStore;
   readonly plugins: PluginRecords;
   readonly statistics: StatisticsStore;
+  readonly configurations: ConfigurationStore;
   readonly chain: ChainHead;
   close(): void;
 }
@@ -168,6 +183,7 @@ export function openStore(file: string): Store {
     grants: new SqliteGrants(database),
     plugins: new SqlitePluginRecords(database),
     statistics: new SqliteStatistics(database),
+    configurations: new SqliteConfigurations(database),
     chain: new SqliteChainHead(database),
     close: () => database.close(),
   };

@@ -9,6 +9,7 @@ import {
 } from '@mmm/bundle';
 import { MmmError } from '@mmm/protocol';
 import type { PluginSpec } from '../discover/spec.ts';
+import type { Snapshot } from './snapshot.ts';
 import type { Trust, VerifiedPlugin } from './verified.ts';
 
 export interface VerifyServices {
@@ -18,6 +19,8 @@ export interface VerifyServices {
   /** The bundle a user excepted by the plugin's name from needing a signature, or null. */
   exceptionOf(id: string): string | null;
   now(): Date;
+  /** What runs of the one plugin this host was told to develop. */
+  readonly snapshot?: Snapshot;
 }
 
 /** The verified bytes of a folder that is not in the store yet, with what vouches for them. */
@@ -36,6 +39,7 @@ export interface VerifiedFolder {
  */
 export async function verify(spec: PluginSpec, services: VerifyServices): Promise<VerifiedPlugin> {
   if (spec.origin === 'installed') return verifyInstalled(spec, services);
+  if (spec.origin === 'development') return verifyDeveloped(spec, services);
   const folder = await verifyFolder(spec, services);
   const bundleDirectory = await services.content.put(spec.directory, folder.stored);
   return verified(spec, bundleDirectory, folder.bundleSha256, folder.trust);
@@ -118,6 +122,24 @@ async function verifyInstalled(spec: PluginSpec, services: VerifyServices): Prom
     keyid: signed.signedBy.keyid,
     keyName: signed.signedBy.name,
   });
+}
+
+/**
+ * A plugin under development has no signature: only the snapshot that this host took for its one development folder
+ * passes, and what it was is in the audit log with each launch.
+ */
+function verifyDeveloped(spec: PluginSpec, { snapshot }: VerifyServices): VerifiedPlugin {
+  if (snapshot === undefined || snapshot.directory !== spec.directory) {
+    throw new MmmError(
+      'SIGNATURE_MISSING',
+      `${spec.directory} is not under development here. Sign "${spec.id}" first.`,
+      {
+        plugin: spec.id,
+        directory: spec.directory,
+      },
+    );
+  }
+  return verified(spec, snapshot.directory, snapshot.bundleSha256, { kind: 'unsigned', exception: 'development' });
 }
 
 /** The permissions that were read must be the permissions that were signed: the manifest's bytes are compared. */

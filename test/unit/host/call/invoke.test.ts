@@ -10,10 +10,10 @@ import {
 } from '@mmm/protocol';
 import { CallFailed } from '@mmm/rpc';
 import { complete, type InvokeOptions, invoke } from '../../../../packages/host/src/call/invoke.ts';
-import { compileSchema } from '../../../../packages/host/src/call/json-schema.ts';
 import { CallQueue } from '../../../../packages/host/src/call/queue.ts';
 import { SchemaValidator } from '../../../../packages/host/src/call/schema.ts';
 import { hostLimits } from '../../../../packages/host/src/limits.ts';
+import { compileSchema } from '../../../../packages/host/src/schema/json-schema.ts';
 import type { SessionWait } from '../../../../packages/host/src/supervise/waiters.ts';
 import { FakeClock, settled } from '../../../support/fake-clock.ts';
 import { type FakeCall, FakeSession, manifestOf } from '../../../support/fake-session.ts';

@@ -1,0 +1,30 @@
+/**
+ * What a document passes on as it is, because somebody else chose its keys: a plugin, its author, its user, or a
+ * schema.
+ */
+const foreign: ReadonlySet<string> = new Set([
+  'output',
+  'manifest',
+  'permission',
+  'config',
+  'value',
+  'default',
+  'choices',
+  'schema',
+  'fields',
+  'rpcData',
+  'rpc_data',
+]);
+
+/** The one place where what is printed with `--json` gets the spelling of its keys: `bundleSha256` → `bundle_sha256`. */
+export function snakeCased(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(snakeCased);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [snakeKey(key), foreign.has(key) ? inner : snakeCased(inner)]),
+  );
+}
+
+function snakeKey(key: string): string {
+  return /^[a-z][A-Za-z0-9]*$/.test(key) ? key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) : key;
+}

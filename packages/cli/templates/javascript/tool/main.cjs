@@ -1,0 +1,18 @@
+// @ts-check
+const { definePlugin, runPlugin, PluginError } = require('./vendor/mmm-plugin-sdk.cjs');
+
+/** @param {{ name: string }} input checked against schemas/greet.input.json before it gets here */
+function greet({ name }) {
+  if (name.trim() === '') throw new PluginError('The name is blank. Pass a real one.', { kind: 'invalid_params' });
+  return `Hello, ${name}!`;
+}
+
+runPlugin(
+  definePlugin({
+    name: 'my_plugin',
+    version: '0.1.0',
+    tools: {
+      greet: { execute: greet },
+    },
+  }),
+);
