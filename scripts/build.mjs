@@ -63,6 +63,8 @@ async function buildCommand() {
   await bundle('packages/cli/src/main.ts', 'packages/cli/dist/mmm.cjs', {
     format: 'cjs',
     external: [...nativePackages, ...authorTools],
+    // The launcher runs the file from a code cache, where `import()` does not work; what is left of it is external.
+    supported: { 'dynamic-import': false },
     sourcemap: true,
     keepNames: true,
   });
@@ -78,9 +80,9 @@ async function buildCommand() {
 function asciiComments(file) {
   const lines = readFileSync(file, 'utf8').split('\n');
   const ascii = lines.map((line, index) => {
-    const at = line.search(/[^\x00-\x7f]/);
+    const at = line.search(/[\u0080-\uffff]/);
     if (at < 0) return line;
-    if (/^\s*\*|\/\/|\/\*/.test(line.slice(0, at))) return line.replace(/[^\x00-\x7f]/g, '?');
+    if (/^\s*\*|\/\/|\/\*/.test(line.slice(0, at))) return line.replace(/[\u0080-\uffff]/g, '?');
     throw new Error(`${file}:${index + 1} has a character outside of a comment that is not ASCII: escape it.`);
   });
   writeFileSync(file, ascii.join('\n'));

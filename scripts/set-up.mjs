@@ -1,4 +1,5 @@
-// Makes a clean clone ready: `node scripts/set-up.mjs demo|test|bench`. Needs nothing but Node. When everything is there
+// Makes a clean clone ready: `node scripts/set-up.mjs demo|test|bench`. Needs nothing but Node. When everything is
+// there
 // already it prints one line, changes nothing and does not touch the network.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';

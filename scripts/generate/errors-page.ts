@@ -22,8 +22,11 @@ export function errorsPage(): string {
   return `${[
     '# Errors',
     [
-      'Every error has a number for `mmm help`, a code for programs (`error.code`, and `error.code` of `--json`), and a',
-      'sentence for people. Numbers and codes are never reused. This page is generated: `npm run generate`.',
+      'Every error has a number such as `E0601`, a name such as `INPUT_INVALID`, and a sentence for people. Numbers and',
+      'names are never reused. With `--json` the command prints `{"error":{"code","name","message","data"}}`: `code` is',
+      'the number, `name` the name, and `data` what the error is about, with keys in `snake_case`. A program that embeds',
+      'the host finds the name in `code` of the `MmmError`. `mmm help` takes the number and the name.',
+      'This page is generated: `npm run generate`.',
     ].join('\n'),
     ...codes.map(section),
     '## Exit codes of `mmm`',

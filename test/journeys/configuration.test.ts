@@ -221,7 +221,7 @@ test('a secret appears in no error, log, statistic or environment of a running p
   assert.ok(messages.includes('stdout: stray stdout has [secret]'));
   assert.ok(messages.some((line) => /^stderr: stderr has \[secret\] and .*"token":"\[secret\]"/.test(line)));
   assert.deepEqual(logs.find(({ stream }) => stream === 'log')?.fields, { token: '[secret]', in: ['[secret]'] });
-  const { lastExits } = host.statistics('configured');
+  const { lastExits } = await host.statistics('configured');
   assert.match(lastExits[0]?.stderrTail ?? '', /last words: \[secret\]/);
   const seen = [failed, died, plugin.state, plugin.lastExit, host.audit.list(), await host.info('configured'), logs];
   await host.close();

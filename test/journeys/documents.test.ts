@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { removeTree } from '../../scripts/remove-tree.ts';
+import { bundlePlugin } from '../support/bundle-plugin.ts';
 import { mmm } from '../support/cli.ts';
 import { confined } from '../support/confined.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -70,6 +71,27 @@ test('the programs of the embedding guide work as they are written there', { ...
   assert.equal(runProgram(t, progress, home), 'Hello, Grace!\n');
   assert.match(runProgram(t, watch, home), /^(stopped\n)?starting\nrunning\n(draining\n)?(stopping\n)?stopped\n$/);
   assert.equal(runProgram(t, own, home), '1970\n');
+});
+
+test("the plugin and the test of the author's guide work as they are written there", confined, async (t) => {
+  const document = 'docs/writing-a-plugin.md';
+  const directory = tempFolder(t);
+  const home = join(directory, 'home');
+  const folder = join(directory, 'sdk_greeter');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'plugin.toml'), snippets(document, 'toml')[0] ?? '');
+  await bundlePlugin(snippets(document, 'js')[0] ?? '', join(folder, 'main.cjs'));
+  const type = async (...words: string[]): Promise<string> => {
+    const result = await mmm({ home, cwd: directory }, ...words);
+    assert.equal(result.code, 0, result.stderr);
+    return result.stdout;
+  };
+  await type('key', 'new');
+  await type('plugin', 'sign', folder);
+  await type('plugin', 'install', folder);
+  assert.equal(await type('plugin', 'exec', 'sdk_greeter', 'greet', '--input', '{"name":"Ada"}'), 'Hello, Ada!\n');
+  assert.match(await type('plugin', 'logs', 'sdk_greeter'), /greeting/);
+  assert.equal(runProgram(t, snippets(document, 'ts')[0] ?? '', home), 'ok\n');
 });
 
 test('the plugin and the host of the README are short', () => {

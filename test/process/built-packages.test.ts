@@ -19,7 +19,10 @@ function node(packageFolder: string, type: 'module' | 'commonjs', code: string) 
 }
 
 before(() => {
-  const built = spawnSync(process.execPath, ['scripts/build.mjs', '--if-needed'], { cwd: repository, encoding: 'utf8' });
+  const built = spawnSync(process.execPath, ['scripts/build.mjs', '--if-needed'], {
+    cwd: repository,
+    encoding: 'utf8',
+  });
   assert.equal(built.status, 0, built.stdout + built.stderr);
 });
 
@@ -30,7 +33,8 @@ for (const folder of readdirSync(join(repository, 'packages'))) {
     const specifier = JSON.stringify(`${name}${subpath.slice(1)}`);
 
     test(`${name}${subpath.slice(1)} as built can be imported and required by plain node`, () => {
-      for (const file of [files.default, files.types]) assert.ok(existsSync(join(directory, file)), `${file} is missing`);
+      for (const file of [files.default, files.types])
+        assert.ok(existsSync(join(directory, file)), `${file} is missing`);
       const print = `console.log(Object.keys(built).sort().join())`;
       const imported = node(directory, 'module', `import * as built from ${specifier}; ${print}`);
       assert.equal(imported.status, 0, imported.stderr);

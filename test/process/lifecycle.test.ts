@@ -144,6 +144,27 @@ for (const [title, answer, pattern] of refusals) {
   });
 }
 
+test('what a plugin says in its first breath cannot drive a terminal or fill a screen', confined, async (t) => {
+  const evil = '\u001b]0;PWN\u0007\u001b[2J\u202e';
+  const long = 'x'.repeat(3000);
+  const answers = [
+    [{ jsonrpc: '2.0', id: '$id', error: { code: 1, message: `${evil}${long}` } }],
+    [{ jsonrpc: '2.0', id: '$id', result: { plugin: { name: evil + long, version: '1' } } }],
+    [{ jsonrpc: '2.0', id: '$id', result: { capabilities: [{ kind: 'tool', name: `${evil}x` }] } }],
+    [{ jsonrpc: '2.0', id: 1, method: evil + long, params: {} }],
+  ];
+  for (const answer of answers) {
+    const command = ['node', 'main.cjs', JSON.stringify(answer)];
+    const { host } = await fixtureHost(t, [{ behaviour: 'bad-initialize', command }]);
+    await assert.rejects((await host.plugin('bad_initialize')).start(), (error: MmmError) => {
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there.
+      assert.doesNotMatch(error.message.replaceAll('\n', ''), /[\u0000-\u001f\u007f-\u009f\u202e]/);
+      assert.ok(error.message.length < 4000, `${error.message.length} characters`);
+      return true;
+    });
+  }
+});
+
 test('nothing is left after the host closes', confined, async (t) => {
   const { host } = await fixtureHost(t, ['echo', 'never-answers']);
   const pids: number[] = [];

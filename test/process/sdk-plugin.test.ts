@@ -18,8 +18,10 @@ runPlugin(definePlugin({
   tools: {
     print: {
       execute() {
-        console.log('print log'); console.info('print info'); console.debug('print debug'); console.table([['print table']]);
-        console.dir('print dir'); early('print early'); process.stdout.write('print write\\n'); stream.write('print stream\\n');
+        console.log('print log'); console.info('print info'); console.debug('print debug');
+        console.table([['print table']]);
+        console.dir('print dir'); early('print early');
+        process.stdout.write('print write\\n'); stream.write('print stream\\n');
         return 'printed';
       },
     },

@@ -41,3 +41,44 @@ async function collect(stream: PassThrough): Promise<string> {
   for await (const chunk of stream) text += String(chunk);
   return text;
 }
+
+/** A terminal at which somebody answers: each answer is typed when its question has appeared. */
+export async function mmmAtTerminal(
+  options: Omit<CliOptions, 'stdin'>,
+  answers: readonly string[],
+  ...argv: string[]
+): Promise<CliResult> {
+  const terminal = Object.assign(new PassThrough(), { isTTY: true });
+  const screen = Object.assign(new PassThrough(), { isTTY: true });
+  const stdout = new PassThrough();
+  const [out, shown] = [collect(stdout), typeWhenAsked(screen, terminal, answers)];
+  let nowMs = 0;
+  const code = await run(argv, {
+    stdout,
+    stderr: screen,
+    stdin: terminal,
+    env: { HOME: options.home, MMM_HOME: options.home, NO_COLOR: '1', ...options.env },
+    cwd: options.cwd ?? options.home,
+    resources: join(import.meta.dirname, '../../packages/cli/dist'),
+    interrupted: new AbortController().signal,
+    // A second passes with each look at the clock: nobody answers at once.
+    clock: { monotonic: () => (nowMs += 1000) },
+  });
+  stdout.end();
+  screen.end();
+  const text = await out;
+  return { code, stdout: text, stderr: await shown, json: () => JSON.parse(text) as Record<string, unknown> };
+}
+
+async function typeWhenAsked(screen: PassThrough, terminal: PassThrough, answers: readonly string[]): Promise<string> {
+  const left = [...answers];
+  let text = '';
+  for await (const chunk of screen) {
+    text += String(chunk);
+    if (!/\[N\]o: $/.test(text)) continue;
+    const answer = left.shift();
+    if (answer === undefined) terminal.end();
+    else terminal.write(`${answer}\n`);
+  }
+  return text;
+}

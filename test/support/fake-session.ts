@@ -56,6 +56,9 @@ export class FakeSession implements Session {
   inFlight = 0;
   lastMessageAtMs = 0;
   paused = false;
+  /** Set it to keep calls waiting; `makeRoom` lets them go. */
+  isFull = false;
+  #roomWaiters: (() => void)[] = [];
   #resolveExit: (reason: ExitReason) => void = () => undefined;
   readonly #open = new Set<FakeCall>();
 
@@ -75,7 +78,13 @@ export class FakeSession implements Session {
     this.#resolveExit(reason);
   }
 
+  makeRoom(): void {
+    this.isFull = false;
+    for (const resolve of this.#roomWaiters.splice(0)) resolve();
+  }
+
   closePipe(): void {
+    this.makeRoom();
     for (const call of this.#open) call.fail(new CallFailed('closed', 'the connection closed'));
   }
 
@@ -125,6 +134,10 @@ export class FakeSession implements Session {
       get paused() {
         return self.paused;
       },
+      get isFull() {
+        return self.isFull;
+      },
+      room: () => new Promise<void>((resolve) => self.#roomWaiters.push(resolve)),
       counters: {} as Connection['counters'],
       closed,
       close: () => self.closePipe(),

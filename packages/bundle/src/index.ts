@@ -1,3 +1,4 @@
+export { readBundleFile } from './bundle-file.ts';
 export type { BundleToStore } from './content-store.ts';
 export { ContentStore } from './content-store.ts';
 export type { PayloadType } from './encoding.ts';
@@ -14,6 +15,8 @@ export type { WritePrivateFile } from './private-file.ts';
 export { PrivateFileProblem, privateFileWriter, readPrivateFile } from './private-file.ts';
 export type { PublicKeyInfo } from './public-key.ts';
 export { describePublicKey, fingerprintOf, keyidOf, parsePublicKey } from './public-key.ts';
+export type { Remains } from './remove-tree.ts';
+export { removeTree } from './remove-tree.ts';
 export type { SignedBundle } from './sign-bundle.ts';
 export { signBundle } from './sign-bundle.ts';
 export type { MemoKey } from './signature-memo.ts';

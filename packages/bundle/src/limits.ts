@@ -22,6 +22,8 @@ export const bundleLimits = {
   readBytes: 256 * 1024,
   /** Largest key, trust, memo or identity file that is read, in bytes. 10,000 identities take two million. */
   stateBytes: 8 * 1024 * 1024,
+  /** Files and folders that one removal of a tree takes away before it gives up on somebody who goes on writing. */
+  removals: 10_000_000,
   /** Verified signatures remembered in a memo file; the oldest go first. */
   memoEntries: 256,
 } as const;

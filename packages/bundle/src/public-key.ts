@@ -32,7 +32,7 @@ export function parsePublicKey(text: string): Uint8Array {
     throw new MmmError(
       'KEY_INVALID',
       `The public key ${JSON.stringify(text.slice(0, 64))} cannot be used: it ${problem}. ` +
-        'Ask the publisher for the line that `mmm key export` prints.',
+        'Ask the publisher for the base64 line that `mmm key new` and `mmm key list` print.',
       { key: text.slice(0, 64), reason: problem ?? '' },
     );
   }

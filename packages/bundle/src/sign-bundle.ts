@@ -62,8 +62,10 @@ async function signaturesOver(directory: string, indexBytes: Uint8Array): Promis
 async function removeLeftovers(directory: string): Promise<void> {
   const metadata = join(directory, '.mmm');
   const stats = await lstat(metadata).catch(() => undefined);
-  const names = stats?.isDirectory() === true ? await readdir(metadata) : [];
-  for (const name of names) {
-    if (/^(?:index|signatures)\.json\.\d+$/.test(name)) await rm(join(metadata, name), { force: true });
+  const entries = stats?.isDirectory() === true ? await readdir(metadata, { withFileTypes: true }) : [];
+  for (const entry of entries) {
+    // A folder of that name is not what a signing leaves: the walk then refuses it.
+    const isLeftover = !entry.isDirectory() && /^(?:index|signatures)\.json\.\d+$/.test(entry.name);
+    if (isLeftover) await rm(join(metadata, entry.name), { force: true });
   }
 }

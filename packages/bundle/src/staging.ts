@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAlive } from './file-lock.ts';
+import { removeTree } from './remove-tree.ts';
 
 const pattern = /^\.staging-(\d+)-[0-9a-f]{16}$/;
 /** The staging folders in use in this process. */
@@ -15,10 +16,11 @@ export async function createStaging(parent: string): Promise<string> {
   return path;
 }
 
-/** Removes a staging folder, or nothing if it was moved to its place. */
+/** Removes a staging folder, or nothing if it was moved to its place. Throws what could not be removed, and why. */
 export async function discardStaging(path: string): Promise<void> {
   try {
-    await removeTree(path);
+    const remains = await removeTree(path);
+    if (remains !== undefined) throw new Error(`${join(path, remains.path)} could not be removed: ${remains.reason}`);
   } finally {
     inUse.delete(path);
   }
@@ -46,7 +48,7 @@ export async function removeLeftovers(parent: string): Promise<void> {
     // Our own number on a folder we do not use: an earlier process had it, which is the rule in containers.
     const used = pid === process.pid ? inUse.has(path) : isAlive(pid);
     if (Number.isNaN(pid) || used) continue;
-    await removeTree(path).catch(() => undefined);
+    await removeTree(path);
   }
 }
 
@@ -57,21 +59,6 @@ export async function syncPath(path: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
-  }
-}
-
-/** Removes a tree whose folders may be read-only. Links in it are removed, never followed. */
-async function removeTree(path: string): Promise<void> {
-  await makeWritable(path);
-  await rm(path, { recursive: true, force: true });
-}
-
-async function makeWritable(path: string): Promise<void> {
-  const stats = await lstat(path).catch(() => undefined);
-  if (stats?.isDirectory() !== true) return;
-  await chmod(path, 0o700);
-  for (const entry of await readdir(path, { withFileTypes: true })) {
-    if (entry.isDirectory()) await makeWritable(join(path, entry.name));
   }
 }
 

@@ -12,8 +12,11 @@ const prefix = `mmm-${process.version}-${process.arch}-`;
 const [option, ...rest] = process.argv.slice(2);
 if (rest.length === 0 && (option === '--version' || option === '-V')) {
   process.stdout.write(`${require('../package.json').version}\n`);
-} else {
+} else if (fs.existsSync(join(__dirname, '../dist/mmm.cjs'))) {
   load(join(__dirname, '../dist/mmm.cjs'));
+} else {
+  process.stderr.write('mmm is not built yet. Run: npm run build\n');
+  process.exitCode = 1;
 }
 
 function load(file) {

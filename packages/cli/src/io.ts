@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import type { Clock } from '@mmm/host';
 
 /** Everything a command may touch of its process, so that tests can run commands without one. */
 export interface Io {
@@ -13,6 +14,8 @@ export interface Io {
   readonly ownsProcess?: boolean;
   /** Aborted by Ctrl-C: running calls are cancelled and plugins are stopped before the command ends. */
   readonly interrupted: AbortSignal;
+  /** Instead of the system's. */
+  readonly clock?: Pick<Clock, 'monotonic'>;
 }
 
 /** Reads all of stdin; a command asked for it with `-`. Refuses more than `bytesMax`. */

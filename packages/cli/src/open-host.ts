@@ -1,3 +1,5 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Host, HostOptions } from '@mmm/host';
 import { MmmError } from '@mmm/protocol';
@@ -55,6 +57,25 @@ export async function withHost<T>(
     return await work(host);
   } finally {
     await host.close();
+  }
+}
+
+/**
+ * As `withHost`, for commands that only look: a home that is not there is not made, and they see an empty one.
+ * `work` is told the folder that is missing.
+ */
+export async function withHostToRead<T>(
+  io: Io,
+  options: GlobalOptions,
+  work: (host: Host, missing: string | undefined) => Promise<T>,
+): Promise<T> {
+  const home = homeDirectory(io, options);
+  if (existsSync(home)) return await withHost(io, options, (host) => work(host, undefined));
+  const empty = mkdtempSync(join(tmpdir(), 'mmm-empty-'));
+  try {
+    return await withHost(io, options, (host) => work(host, home), { home: empty });
+  } finally {
+    rmSync(empty, { recursive: true, force: true });
   }
 }
 

@@ -1,6 +1,7 @@
 import type { KeyRing, SigningKeyInfo, TrustedKey, TrustStore } from '@mmm/bundle';
 import type {
   CallContext,
+  CapabilityKind,
   CapabilityRef,
   ExitReason,
   FieldIssue,
@@ -16,12 +17,12 @@ import type { LogLine } from './log/plugin-log.ts';
 import type { PermissionPolicyInput } from './permit/policy.ts';
 import type { PermissionPrompter } from './permit/prompt.ts';
 import type { RiskLevel } from './permit/risk.ts';
+import type { PluginState } from './plugin-state.ts';
 import type { RegisteredPlugin } from './registered.ts';
 import type { EnforcementReport } from './sandbox/launch-command.ts';
 import type { SandboxProbe } from './sandbox/probe.ts';
 import type { SignedPlugin } from './sign-plugin.ts';
 import type { PluginStatistics } from './store/store.ts';
-import type { PluginState } from './supervise/state.ts';
 
 export interface HostOptions {
   /** Absolute path of the home folder; made with mode 0700 if it is missing. */
@@ -74,6 +75,8 @@ export interface PluginSummary {
   readonly origin: PluginOrigin;
   readonly directory: string;
   readonly enabled: boolean;
+  /** Requires permissions that nobody has decided on: it will not start before. */
+  readonly needsConsent: boolean;
   readonly state: PluginState['kind'];
   readonly trust: TrustSummary;
   readonly bundleSha256: string | null;
@@ -90,8 +93,28 @@ export interface PermissionSummary {
   readonly status: 'granted' | 'automatic' | 'missing' | 'optional' | 'refused';
 }
 
+/** One field of the input of a capability, as its schema has it. The author wrote it: show it with `safeText`. */
+export interface InputField {
+  readonly name: string;
+  /** JSON types, as the schema names them; empty when it names none. */
+  readonly types: readonly string[];
+  readonly required: boolean;
+  readonly description: string | null;
+}
+
+export interface CapabilitySummary {
+  readonly kind: CapabilityKind;
+  readonly name: string;
+  readonly title: string | null;
+  readonly description: string | null;
+  readonly aliases: readonly string[];
+  /** Null when it is not described field by field, or its schema cannot be read. */
+  readonly input: readonly InputField[] | null;
+}
+
 export interface PluginInfo extends PluginSummary {
   readonly manifest: Manifest;
+  readonly capabilities: readonly CapabilitySummary[];
   readonly permissions: readonly PermissionSummary[];
   /** What is really enforced: of the running session, else what this machine offers. */
   readonly enforcement: EnforcementReport;
@@ -127,6 +150,7 @@ export interface InstallReport {
   readonly missing: readonly string[];
   /** The version that was installed before, or null. */
   readonly replaced: string | null;
+  readonly change: 'installed' | 'reinstalled' | 'updated' | 'downgraded';
 }
 
 export interface GrantReport {
@@ -194,7 +218,10 @@ export interface DoctorReport {
 }
 
 export interface ExecuteOptions {
-  /** The caller's own deadline, queues included. Default: the capability's, else 30 s idle and 10 min in all. */
+  /**
+   * The caller's own deadline in milliseconds, queues included: a number above 0, else CONFIG_INVALID. Default: the
+   * capability's, else 30 s idle and 10 min in all.
+   */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (value: ProgressValue) => void;
@@ -203,8 +230,9 @@ export interface ExecuteOptions {
   readonly context?: Partial<Pick<CallContext, 'trigger' | 'velocity' | 'current_mode' | 'traceparent' | 'caller'>>;
 }
 
-export interface ExecuteResult {
-  readonly output: unknown;
+export interface ExecuteResult<T = unknown> {
+  readonly output: T;
+  /** From the call to its answer, queues and a start included. */
   readonly durationMs: number;
 }
 
@@ -220,8 +248,15 @@ export interface Plugin {
   stop(reason?: string): Promise<void>;
   /** Forgets crashes and quarantine. */
   reset(): void;
-  /** Runs one capability, by name, alias or `kind:name`; starts the plugin if needed. Always settles. */
-  execute(capability: string | CapabilityRef, input: unknown, options?: ExecuteOptions): Promise<ExecuteResult>;
+  /**
+   * Runs one capability, by name, alias or `kind:name`; starts the plugin if needed. Always settles. `T` is the
+   * caller's word for what the capability answers: only the capability's own output schema is checked.
+   */
+  execute<T = unknown>(
+    capability: string | CapabilityRef,
+    input: unknown,
+    options?: ExecuteOptions,
+  ): Promise<ExecuteResult<T>>;
   complete(
     capability: string | CapabilityRef,
     partial: string,
@@ -240,11 +275,15 @@ export interface Host {
   readonly audit: AuditLog;
   /** Makes a signing key and trusts it on this machine for every plugin. Throws KEY_EXISTS. */
   createKey(name: string): Promise<SigningKeyInfo>;
-  /** Trusts a publisher's key (base64) for the plugins that a scope covers. Throws KEY_INVALID, KEY_REVOKED. */
+  /**
+   * Trusts a publisher's key (base64) for the plugins that a scope covers. Throws KEY_INVALID, KEY_REVOKED, and
+   * KEY_EXISTS, without `replace`, when it is trusted already and is an own key, has another name, or would lose scopes.
+   */
   trustKey(key: {
     readonly publicKey: string;
     readonly name: string;
     readonly scopes: readonly string[];
+    readonly replace?: boolean;
   }): Promise<TrustedKey>;
   /** Stops trusting a key, by name or keyid. Throws KEY_NOT_FOUND. */
   revokeKey(key: string, reason: string): Promise<TrustedKey>;
@@ -255,12 +294,17 @@ export interface Host {
   /** The handle of one plugin. Throws PLUGIN_NOT_FOUND, or the manifest's own error when its folder is broken. */
   plugin(id: string): Promise<Plugin>;
   /**
-   * Signs a plugin folder in place with one of the own keys: the named one, the only one, or `default`. Throws
-   * KEY_NOT_FOUND, MANIFEST_*, BUNDLE_INVALID.
+   * Signs the plugin folder at an absolute path, in place, with one of the own keys: the named one, the only one, or `default`. Throws
+   * KEY_NOT_FOUND, KEY_REVOKED, MANIFEST_*, BUNDLE_INVALID.
    */
   sign(path: string, key?: string): Promise<SignedPlugin>;
   /** Checks every byte of an installed plugin or of a folder against signatures and trust. Throws what is wrong. */
   verify(pathOrId: string): Promise<VerifyReport>;
+  /**
+   * Verifies the plugin folder at an absolute path, copies it into the home and makes it the active one of its name.
+   * Throws CONFIG_INVALID for a relative path, MANIFEST_*, BUNDLE_*, SIGNATURE_*, GRANT_INVALID; what was installed
+   * before is then still in place.
+   */
   install(path: string, options?: InstallOptions): Promise<InstallReport>;
   remove(id: string, options?: { readonly keepData?: boolean }): Promise<void>;
   enable(id: string): Promise<void>;
@@ -284,8 +328,15 @@ export interface Host {
   register(plugin: RegisteredPlugin): Promise<Plugin>;
   unregister(id: string): Promise<void>;
   logs(id: string, options?: { readonly lines?: number }): Promise<readonly LogLine[]>;
-  statistics(id: string): PluginStatistics;
+  /** What was counted of its launches and calls, this host's until now included. Throws PLUGIN_NOT_FOUND. */
+  statistics(id: string): Promise<PluginStatistics>;
   doctor(): Promise<DoctorReport>;
-  /** Stops every plugin, in parallel and bounded, and closes the stores. */
+  /**
+   * Stops every plugin, all at once, and closes the stores; within 8 s whatever plugins do. Calls that are open get one
+   * second to be answered; the others then fail as HOST_CLOSED, as every later call does. Safe to call twice. A plugin
+   * that runs keeps the program alive until then.
+   */
   close(): Promise<void>;
+  /** As `close`: `await using host = await createHost(…)` closes it on every way out of the block. */
+  [Symbol.asyncDispose](): Promise<void>;
 }

@@ -1,6 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { privateFileWriter, type TrustStore } from '@mmm/bundle';
+import { privateFileWriter, readBundleFile, type TrustStore } from '@mmm/bundle';
 import { MmmError, pluginMethods, RpcError } from '@mmm/protocol';
 import { CallFailed } from '@mmm/rpc';
 import type { ConfigChange, ConfigReport, PluginConfig } from './api.ts';
@@ -170,7 +168,7 @@ export class Configurations {
       defaults,
       // A plugin registered by the program has no files.
       schema: directory === '' ? undefined : schema,
-      readFile: (path) => readFile(join(directory, path), 'utf8'),
+      readFile: async (path) => (await readBundleFile(directory, path, hostLimits.schemaBytes)).toString('utf8'),
     });
     const owner = { id: recordId(spec), fileName: privateName(spec), publisher };
     const { root } = definition;
@@ -219,8 +217,8 @@ function subjectOf({ id, manifest }: PluginSpec): { plugin: string; schema: stri
 async function liveSession(handle: PluginHandle | undefined): Promise<Session | undefined> {
   if (handle === undefined) return undefined;
   if (handle.state.kind === 'starting' || handle.state.kind === 'probing') await handle.start().catch(() => undefined);
-  const { state } = handle;
-  return state.kind === 'running' || state.kind === 'degraded' ? state.session : undefined;
+  const { state, session } = handle;
+  return state.kind === 'running' || state.kind === 'degraded' ? session : undefined;
 }
 
 /** True when the plugin took it over, false when it cannot be told. Throws what it said against it, or its end. */

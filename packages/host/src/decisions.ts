@@ -80,6 +80,7 @@ export function summarize(spec: PluginSpec, services: DecisionServices, state: P
     origin: spec.origin,
     directory: spec.directory,
     enabled: isEnabled(spec, services),
+    needsConsent: report(spec, services).missing.length > 0,
     state,
     trust: claimedTrust(spec, services),
     bundleSha256: spec.origin === 'installed' ? (record?.bundleSha256 ?? null) : null,

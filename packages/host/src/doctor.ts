@@ -1,12 +1,25 @@
 import type { TrustStore } from '@mmm/bundle';
-import { hostVersion } from '@mmm/protocol';
+import { hostVersion, MmmError } from '@mmm/protocol';
 import type { DoctorCheck, DoctorReport } from './api.ts';
+import type { AuditLog } from './audit/audit-log.ts';
 import type { Discovery } from './discover/scan.ts';
 import type { Home } from './home.ts';
+import type { EnforcementDimension } from './sandbox/launch-command.ts';
 import type { SandboxProbe } from './sandbox/probe.ts';
 
+export interface Examined {
+  readonly home: Home;
+  readonly probe: SandboxProbe;
+  readonly trust: TrustStore;
+  readonly discovery: Discovery;
+  readonly audit: Pick<AuditLog, 'file' | 'verify'>;
+  /** Reads every byte of an installed plugin. Throws what is wrong with it. */
+  verify(id: string): Promise<unknown>;
+}
+
 /** Says what this machine can enforce, from what was tried, and what is wrong, each with what mends it. */
-export function examine(home: Home, probe: SandboxProbe, trust: TrustStore, discovery: Discovery): DoctorReport {
+export async function examine(examined: Examined): Promise<DoctorReport> {
+  const { home, probe, trust, discovery, audit } = examined;
   const checks: DoctorCheck[] = [
     {
       name: 'mmm',
@@ -18,6 +31,8 @@ export function examine(home: Home, probe: SandboxProbe, trust: TrustStore, disc
     ...dimensionChecks(probe),
     forwarderCheck(probe),
     keyCheck(trust),
+    auditCheck(audit),
+    ...(await installedChecks(examined)),
     ...discovery.problems.map(
       ({ kind, plugin, directory, message }): DoctorCheck => ({
         name: `plugin ${plugin ?? directory}`,
@@ -27,6 +42,46 @@ export function examine(home: Home, probe: SandboxProbe, trust: TrustStore, disc
     ),
   ];
   return { ok: checks.every(({ status }) => status !== 'problem'), checks, sandbox: probe };
+}
+
+function auditCheck(audit: Examined['audit']): DoctorCheck {
+  const name = 'audit log';
+  try {
+    const { entries, problem } = audit.verify();
+    if (problem === undefined) return { name, status: 'ok', message: `${entries} entries, none changed or missing` };
+    return {
+      name,
+      status: 'problem',
+      message: `line ${problem.line} of ${audit.file} is not as it was written: ${problem.reason}`,
+      fix: 'Somebody or something changed the log. Keep a copy of it, and find out who can write your home folder.',
+    };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { name, status: 'problem', message: `${audit.file} cannot be read: ${reason}` };
+  }
+}
+
+/** That a key is not trusted any more was somebody's decision; everything else is damage. */
+const decided: ReadonlySet<string> = new Set(['KEY_REVOKED', 'SIGNATURE_UNTRUSTED']);
+
+async function installedChecks({ discovery, verify }: Examined): Promise<readonly DoctorCheck[]> {
+  const installed = discovery.plugins.filter(({ origin }) => origin === 'installed');
+  const wrong: DoctorCheck[] = [];
+  for (const { id } of installed) {
+    try {
+      await verify(id);
+    } catch (error) {
+      const isDecided = error instanceof MmmError && decided.has(error.code);
+      wrong.push({
+        name: `plugin ${id}`,
+        status: isDecided ? 'warning' : 'problem',
+        message: error instanceof Error ? error.message : String(error),
+        fix: `Install it again from its publisher, or remove it with: mmm plugin remove ${id}`,
+      });
+    }
+  }
+  const intact = installed.length - wrong.length;
+  return [{ name: 'installed plugins', status: 'ok', message: `${intact} of ${installed.length} intact` }, ...wrong];
 }
 
 function sandboxCheck(probe: SandboxProbe): DoctorCheck {
@@ -62,12 +117,23 @@ function forwarderCheck({ tools: { setpriv, nsenter, socat }, advice }: SandboxP
 }
 
 function dimensionChecks(probe: SandboxProbe): DoctorCheck[] {
-  return Object.entries(probe.dimensions).map(([dimension, level]) => ({
-    name: `confinement of ${dimension}`,
-    status: level === 'declared' ? 'warning' : 'ok',
-    message: level,
-  }));
+  return Object.entries(probe.dimensions).map(([dimension, level]): DoctorCheck => {
+    const name = `confinement of ${dimension}`;
+    if (level === 'enforced') return { name, status: 'ok', message: level };
+    const reason = probe.mechanism === 'none' ? undefined : weaknesses[dimension as EnforcementDimension];
+    return { name, status: 'warning', message: reason === undefined ? level : `${level}: ${reason(probe)}` };
+  });
 }
+
+/** Why a dimension is not wholly enforced although the sandbox works. */
+const weaknesses: { readonly [D in EnforcementDimension]?: (probe: SandboxProbe) => string } = {
+  processes: () => 'they are out of sight, but not counted, because prlimit was not found',
+  ipc: () => 'mmm has no filter of system calls for this processor',
+  memory: ({ tools }) =>
+    tools.prlimit === null
+      ? 'nothing limits it, because prlimit was not found'
+      : 'each process of a plugin is limited, not all of them together',
+};
 
 function keyCheck(trust: TrustStore): DoctorCheck {
   const keys = trust.list().filter(({ revoked }) => revoked === undefined);

@@ -1,5 +1,3 @@
-import { rm } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
 import { ContentStore, KeyRing, SignatureMemo, type SigningKeyInfo, type TrustedKey, TrustStore } from '@mmm/bundle';
 import { MmmError } from '@mmm/protocol';
 import type {
@@ -17,21 +15,31 @@ import type {
   PluginSummary,
   VerifyReport,
 } from './api.ts';
+import { checkArguments } from './arguments.ts';
 import { AuditLog } from './audit/audit-log.ts';
 import { SchemaValidator } from './call/schema.ts';
+import { capabilitySummaries } from './capability-summary.ts';
 import { Catalog } from './catalog.ts';
 import { Configurations } from './configuration.ts';
-import { describe, EnabledCheck, grantPermissions, isEnabled, revokePermissions, summarize } from './decisions.ts';
+import {
+  type DecisionServices,
+  describe,
+  EnabledCheck,
+  grantPermissions,
+  isEnabled,
+  revokePermissions,
+  summarize,
+} from './decisions.ts';
 import { Development } from './development.ts';
 import type { Discovery } from './discover/scan.ts';
 import { defaultSearchPath } from './discover/search-path.ts';
 import type { PluginSpec } from './discover/spec.ts';
-import { readSpec } from './discover/spec.ts';
 import { suggest } from './discover/suggest.ts';
 import { examine } from './doctor.ts';
-import { diskName } from './home.ts';
+import { Handles } from './handles.ts';
 import { recordId } from './identity.ts';
-import { deactivate, installPlugin } from './install.ts';
+import { installPlugin } from './install.ts';
+import { createKey, type KeyServices, type KeyToTrust, revokeKey, signingKey, trustKey } from './key-decisions.ts';
 import { Launcher } from './launcher.ts';
 import { hostLimits } from './limits.ts';
 import { type LogLine, PluginLog } from './log/plugin-log.ts';
@@ -39,9 +47,10 @@ import { MetricsRecorder } from './metrics/recorder.ts';
 import { type ResolvedOptions, resolveOptions } from './options.ts';
 import { PluginHandle, type PluginServices } from './plugin.ts';
 import { type RegisteredPlugin, registeredSpec } from './registered.ts';
+import { removePlugin } from './remove.ts';
 import { type SignedPlugin, signPlugin } from './sign-plugin.ts';
 import { openStore, type PluginStatistics, type Store } from './store/store.ts';
-import { verify, verifyFolder } from './verify/verify.ts';
+import { verifyReport } from './verify-report.ts';
 
 /**
  * Opens a host on a home folder. Nothing is started: plugins start at their first call. Throws HOME_INVALID,
@@ -73,7 +82,7 @@ class PluginHost implements Host {
   readonly #schemas = new SchemaValidator({ suggest });
   readonly #configurations: Configurations;
   readonly #launcher: Launcher;
-  readonly #handles = new Map<string, PluginHandle>();
+  readonly #handles = new Handles();
   readonly #enabled: EnabledCheck;
   readonly #development: Development | undefined;
   #closed: Promise<void> | undefined;
@@ -114,28 +123,20 @@ class PluginHost implements Host {
 
   async createKey(name: string): Promise<SigningKeyInfo> {
     this.#assertOpen();
-    const { keyid, publicKey, fingerprint } = await this.keys.create(name);
-    this.audit.append({ action: 'key', detail: { event: 'created', keyid, name } });
-    await this.trust.add({ publicKey, name, role: 'publisher', scopes: ['*'] }, this.#now());
-    return { name, keyid, publicKey, fingerprint };
+    checkArguments('host.createKey', { name });
+    return await createKey(name, this.#decisions);
   }
 
-  async trustKey(key: { publicKey: string; name: string; scopes: readonly string[] }): Promise<TrustedKey> {
+  async trustKey(key: KeyToTrust): Promise<TrustedKey> {
     this.#assertOpen();
-    const { publicKey, name, scopes } = key;
-    const trusted = await this.trust.add({ publicKey, name, role: 'publisher', scopes: [...scopes] }, this.#now());
-    this.audit.append({ action: 'key', detail: { event: 'trusted', keyid: trusted.keyid, name, scopes } });
-    return trusted;
+    checkArguments('host.trustKey', { key });
+    return await trustKey(key, this.#decisions);
   }
 
   async revokeKey(key: string, reason: string): Promise<TrustedKey> {
     this.#assertOpen();
-    const revoked = await this.trust.revoke(key, reason, this.#now());
-    this.audit.append({
-      action: 'key',
-      detail: { event: 'revoked', keyid: revoked.keyid, name: revoked.name, reason },
-    });
-    return revoked;
+    checkArguments('host.revokeKey', { key, reason });
+    return await revokeKey(key, reason, this.#decisions);
   }
 
   async discover(): Promise<Discovery> {
@@ -158,88 +159,61 @@ class PluginHost implements Host {
     return {
       ...summary,
       manifest: spec.manifest,
+      capabilities: await capabilitySummaries(spec),
       permissions: describe(spec, this.#decisions),
       enforcement,
       configuration: await this.#configurations.showAnyway(spec),
-      statistics: this.statistics(id),
+      statistics: this.#metrics.read(id),
     };
   }
 
   async plugin(id: string): Promise<Plugin> {
-    const spec = await this.#find(id);
-    const existing = this.#handles.get(id);
-    // Another folder or other bytes than those the handle was made for: the old one is brought to an end first.
-    if (
-      existing !== undefined &&
-      existing.spec.directory === spec.directory &&
-      existing.spec.manifestSha256 === spec.manifestSha256
-    ) {
-      return existing;
-    }
-    await existing?.close('replaced by another version');
-    return this.#handle(spec, (signal) => this.#launcher.launch(spec, signal));
+    await this.#find(id);
+    return await this.#handles.turn(id, async () => {
+      const spec = await this.#find(id);
+      const existing = this.#handles.get(id)?.spec;
+      // Another folder or other bytes than those the handle was made for: the old one is brought to an end first.
+      if (existing?.directory === spec.directory && existing.manifestSha256 === spec.manifestSha256) {
+        return this.#handles.get(id) as PluginHandle;
+      }
+      return await this.#handle(spec, 'replaced', (signal) => this.#launcher.launch(spec, signal));
+    });
   }
 
   async sign(path: string, key?: string): Promise<SignedPlugin> {
     this.#assertOpen();
-    return await signPlugin(path, await this.keys.get(key));
+    checkArguments('host.sign', { path, key });
+    return await signPlugin(path, await signingKey(key, path, this.#decisions));
   }
 
   async verify(pathOrId: string): Promise<VerifyReport> {
     this.#assertOpen();
-    const now = (): Date => this.#now();
-    if (isAbsolute(pathOrId)) {
-      const spec = await readSpec(pathOrId, 'path');
-      const { bundleSha256, trust, files, bytes } = await verifyFolder(spec, { trust: this.trust, now });
-      return { id: spec.id, version: spec.manifest.plugin.version, bundleSha256, trust, files, bytes };
-    }
-    const spec = await this.#find(pathOrId);
-    await verify(spec, this.#launcher.verifyServices());
-    // The launch compares identities; asked for by name, every byte is read again.
-    const exception = this.#store.plugins.get(recordId(spec))?.unsignedException ?? null;
-    const { bundleSha256, trust, files, bytes } = await verifyFolder(spec, { trust: this.trust, now }, exception);
-    return { id: spec.id, version: spec.manifest.plugin.version, bundleSha256, trust, files, bytes };
+    checkArguments('host.verify', { pathOrId });
+    const launch = this.#launcher.verifyServices();
+    return await verifyReport(pathOrId, { launch, store: this.#store, find: (id) => this.#find(id) });
   }
 
   async install(path: string, options: InstallOptions = {}): Promise<InstallReport> {
     this.#assertOpen();
-    const report = await installPlugin(path, options, {
-      home: this.#options.home,
-      trust: this.trust,
-      content: this.#content,
-      store: this.#store,
-      audit: this.audit,
-      policy: this.#options.policy,
-      project: this.#options.project,
-      now: () => this.#now(),
-    });
+    checkArguments('host.install', { path, options });
+    const report = await installPlugin(path, options, { ...this.#decisions, content: this.#content });
     this.#catalog.refresh();
     return report;
   }
 
   async remove(id: string, options: { readonly keepData?: boolean } = {}): Promise<void> {
     this.#assertOpen();
+    checkArguments('host.remove', { id, options });
     const spec = await this.#catalog.find(id).catch(() => undefined);
-    await this.#handles.get(id)?.close('removed');
-    this.#handles.delete(id);
-    const { home } = this.#options;
-    const bundle = deactivate(home, id);
-    if (bundle === null) {
-      const where =
-        spec === undefined ? 'There is no' : `It lies in ${spec.directory} and is removed there; there is no installed`;
-      throw new MmmError('PLUGIN_NOT_FOUND', `${where} plugin "${id}".`, { plugin: id, known: [] });
-    }
-    this.audit.append({ action: 'remove', plugin: id, detail: { bundle, keepData: options.keepData === true } });
-    this.#store.grants.removeAll(id);
-    this.#store.plugins.removed(id);
-    this.#metrics.forget(id);
-    this.#store.statistics.removeAll(id);
-    const usedElsewhere = this.#store.plugins.list().some(({ bundleSha256 }) => bundleSha256 === bundle);
-    if (!usedElsewhere) await this.#content.remove(bundle);
-    await rm(join(home.logs, `${diskName(id)}.jsonl`), { force: true });
-    // `rm` unlinks what it finds and follows no link the plugin may have made.
-    if (options.keepData !== true) this.#configurations.remove(id);
-    if (options.keepData !== true) await rm(join(home.data, diskName(id)), { recursive: true, force: true });
+    await this.#handles.turn(id, async () => {
+      await this.#handles.end(id, 'removed');
+      await removePlugin(id, spec, options.keepData === true, {
+        ...this.#decisions,
+        content: this.#content,
+        metrics: this.#metrics,
+        configurations: this.#configurations,
+      });
+    });
     this.#catalog.refresh();
   }
 
@@ -253,6 +227,7 @@ class PluginHost implements Host {
   }
 
   async grant(id: string, keys: readonly string[]): Promise<GrantReport> {
+    checkArguments('host.grant', { id, keys });
     const spec = await this.#find(id);
     const report = grantPermissions(spec, keys, this.#decisions);
     await this.#handles.get(id)?.stop('its permissions changed');
@@ -260,6 +235,7 @@ class PluginHost implements Host {
   }
 
   async revoke(id: string, keys: readonly string[]): Promise<GrantReport> {
+    checkArguments('host.revoke', { id, keys });
     const spec = await this.#find(id);
     const report = revokePermissions(spec, keys, this.#decisions);
     await this.#handles.get(id)?.stop('its permissions changed');
@@ -279,41 +255,51 @@ class PluginHost implements Host {
   }
 
   async setConfig(id: string, change: ConfigChange): Promise<ConfigReport> {
+    checkArguments('host.setConfig', { id, change });
     return await this.#configurations.change(await this.#find(id), change, this.#handles.get(id));
   }
 
   async register(plugin: RegisteredPlugin): Promise<Plugin> {
     this.#assertOpen();
+    checkArguments('host.register', { plugin });
     const spec = registeredSpec(plugin);
-    this.#catalog.register(spec);
-    return this.#handle(spec, (signal) => this.#launcher.open(spec, plugin, signal));
+    return await this.#handles.turn(spec.id, async () => {
+      this.#catalog.register(spec);
+      return await this.#handle(spec, 'replaced', (signal) => this.#launcher.open(spec, plugin, signal));
+    });
   }
 
   async unregister(id: string): Promise<void> {
     this.#assertOpen();
+    checkArguments('a method of the host', { id });
     if (!this.#catalog.unregister(id)) {
       throw new MmmError('PLUGIN_NOT_FOUND', `No plugin "${id}" was registered by this program.`, {
         plugin: id,
         known: [],
       });
     }
-    await this.#handles.get(id)?.close('unregistered');
-    this.#handles.delete(id);
+    await this.#handles.turn(id, () => this.#handles.end(id, 'unregistered'));
   }
 
   async logs(id: string, options: { readonly lines?: number } = {}): Promise<readonly LogLine[]> {
+    checkArguments('host.logs', { id, options });
     const spec = await this.#find(id);
     return PluginLog.read(this.#launcher.logFile(spec), { lines: options.lines ?? 200 });
   }
 
-  statistics(id: string): PluginStatistics {
-    this.#assertOpen();
+  async statistics(id: string): Promise<PluginStatistics> {
+    await this.#find(id);
     return this.#metrics.read(id);
   }
 
   async doctor(): Promise<DoctorReport> {
     const discovery = await this.discover();
-    return examine(this.#options.home, await this.#launcher.probe(), this.trust, discovery);
+    const probe = await this.#launcher.probe();
+    return await examine({ ...this.#decisions, probe, discovery, verify: (id) => this.verify(id) });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   close(): Promise<void> {
@@ -324,7 +310,7 @@ class PluginHost implements Host {
   async #close(): Promise<void> {
     const { clock } = this.#options;
     const done = new AbortController();
-    const ends = [...this.#handles.values()].map((handle) => handle.close('the host is closing'));
+    const ends = this.#handles.values().map((handle) => handle.close('the host is closing'));
     const stopped = Promise.all([...ends, this.#development?.close()]);
     await Promise.race([stopped, clock.sleep(hostLimits.closeMaxMs, done.signal).catch(() => undefined)]);
     done.abort();
@@ -335,10 +321,11 @@ class PluginHost implements Host {
     this.#store.close();
   }
 
-  #handle(spec: PluginSpec, launch: PluginServices['launch']): PluginHandle {
-    const handle = new PluginHandle(spec, this.#pluginServices(spec, launch));
-    this.#handles.set(spec.id, handle);
-    return handle;
+  /** Within a turn. The one before, if there is one, is ended first. */
+  async #handle(spec: PluginSpec, why: string, launch: PluginServices['launch']): Promise<PluginHandle> {
+    await this.#handles.end(spec.id, why);
+    this.#assertOpen();
+    return this.#handles.add(new PluginHandle(spec, this.#pluginServices(spec, launch)));
   }
 
   #pluginServices(spec: PluginSpec, launch: PluginServices['launch']): PluginServices {
@@ -354,12 +341,15 @@ class PluginHost implements Host {
         this.#assertOpen();
         this.#enabled.assert(spec);
       },
+      isOpen: () => this.#closed === undefined,
+      readFile: (path) => this.#launcher.readFile(spec, path),
       note: (level, message) => this.#launcher.note(spec, level, message),
     };
   }
 
   async #find(id: string): Promise<PluginSpec> {
     this.#assertOpen();
+    checkArguments('a method of the host', { id });
     return await this.#catalog.find(id);
   }
 
@@ -371,8 +361,9 @@ class PluginHost implements Host {
     this.#enabled.forget();
   }
 
-  get #decisions(): Parameters<typeof describe>[1] {
+  get #decisions(): DecisionServices & KeyServices {
     return {
+      keys: this.keys,
       store: this.#store,
       trust: this.trust,
       policy: this.#options.policy,

@@ -2,6 +2,7 @@ import { lstatSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:f
 import { join, relative } from 'node:path';
 import type { ContentStore, TrustStore } from '@mmm/bundle';
 import { listPermissions, MmmError, type Permission, parsePermissionKey, permissionKey } from '@mmm/protocol';
+import compare from 'semver/functions/compare.js';
 import type { InstallOptions, InstallReport } from './api.ts';
 import type { AuditLog } from './audit/audit-log.ts';
 import { readSpec } from './discover/spec.ts';
@@ -88,7 +89,14 @@ export async function installPlugin(
     granted: decision.granted.map(permissionKey),
     missing: decision.missing.map(permissionKey),
     replaced: before?.version ?? null,
+    change: changeOf(before?.version ?? null, version),
   };
+}
+
+function changeOf(before: string | null, version: string): InstallReport['change'] {
+  if (before === null) return 'installed';
+  const order = compare(version, before);
+  return order === 0 ? 'reinstalled' : order < 0 ? 'downgraded' : 'updated';
 }
 
 /** A manifest that asks for what is never granted is refused whole: its author has to take it out. */

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { ContentStore, SignatureMemo, TrustStore } from '@mmm/bundle';
+import { type ContentStore, readBundleFile, type SignatureMemo, type TrustStore } from '@mmm/bundle';
 import { log as logMethod } from '@mmm/protocol';
 import { onNotification } from '@mmm/rpc';
 import type { AuditLog } from './audit/audit-log.ts';
@@ -15,6 +15,7 @@ import { hostRequests } from './host-requests.ts';
 import { dataDirectory, recordId } from './identity.ts';
 import { launch } from './launch.ts';
 import { hostLimits } from './limits.ts';
+import { boundedFields } from './log/bounded-fields.ts';
 import { type LogLine, PluginLog } from './log/plugin-log.ts';
 import type { ResolvedOptions } from './options.ts';
 import { PermissionGuard } from './permit/enforce.ts';
@@ -25,7 +26,7 @@ import { programPath } from './sandbox/tools.ts';
 import { stopChild } from './spawn/stop.ts';
 import type { Store } from './store/store.ts';
 import type { Snapshot } from './verify/snapshot.ts';
-import type { VerifyServices } from './verify/verify.ts';
+import { type VerifyServices, verify } from './verify/verify.ts';
 
 export interface LauncherParts {
   readonly options: ResolvedOptions;
@@ -107,6 +108,7 @@ export class Launcher {
           clock,
           egress: network,
           onLine: (_stream, line, cut) => this.#line(spec, 'stderr', line, cut),
+          onDropped: (lines) => this.#log(spec).drop(lines),
           ...(redactor === undefined ? {} : { redact: (line, cut) => redactor.text(line, cut) }),
         },
         config: (plugin) => configurations.forLaunch(plugin),
@@ -140,6 +142,18 @@ export class Launcher {
       { ...this.#handshakeServices(spec, launchedAtMs, network), config: spec.manifest.config?.defaults ?? {} },
       signal,
     );
+  }
+
+  /**
+   * The text of a schema, read from what was verified and not from the folder it was found in, which may change at any
+   * moment. Throws what verifying throws, and an Error for a file that cannot be a schema.
+   */
+  async readFile(spec: PluginSpec, path: string): Promise<string> {
+    if (spec.origin === 'registered') throw new Error('a plugin registered by the program has no files');
+    // A development spec is about the read-only snapshot that this host took.
+    const directory =
+      spec.origin === 'development' ? spec.directory : (await verify(spec, this.verifyServices())).bundleDirectory;
+    return (await readBundleFile(directory, path, hostLimits.schemaBytes)).toString('utf8');
   }
 
   /** What this machine can enforce, found out once by running it. */
@@ -231,13 +245,18 @@ export class Launcher {
   }
 
   #line(spec: PluginSpec, stream: 'stderr' | 'stdout', line: string, cut: boolean): void {
-    const message = this.#parts.configurations.redactor(spec)?.text(line, cut) ?? line;
-    this.#log(spec).write({ stream, level: 'info', message: cut ? `${message} … (cut)` : message });
+    this.#log(spec).write(() => {
+      const message = this.#parts.configurations.redactor(spec)?.text(line, cut) ?? line;
+      return { stream, level: 'info', message: cut ? `${message} … (cut)` : message };
+    });
   }
 
   /** Every line that may hold words of the plugin comes this way, or by `#line`. */
   #write(spec: PluginSpec, line: Omit<LogLine, 'at'>): void {
-    this.#log(spec).write(this.#parts.configurations.redactor(spec)?.value(line) ?? line);
+    this.#log(spec).write(() => {
+      const bounded = line.fields === undefined ? line : { ...line, fields: boundedFields(line.fields) };
+      return this.#parts.configurations.redactor(spec)?.value(bounded) ?? bounded;
+    });
   }
 
   #log(spec: PluginSpec): PluginLog {

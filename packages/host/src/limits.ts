@@ -58,6 +58,8 @@ export const hostLimits = {
 
   /** For the answer to `shutdown`: time to write a file or to close a connection. */
   shutdownGraceMs: 3_000,
+  /** The same for a plugin with calls open after `drainMs`: one that works on them alone does not even read it. */
+  busyShutdownGraceMs: 1_000,
   /** After the end of stdin: a plain `for line in stdin` program ends by itself here. */
   stdinEndGraceMs: 1_000,
   /** After SIGTERM; then SIGKILL. */

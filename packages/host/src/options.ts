@@ -1,9 +1,11 @@
-import { isAbsolute } from 'node:path';
-import { type CallContext, MmmError } from '@mmm/protocol';
+import { type CallContext, callContext } from '@mmm/protocol';
 import { type Clock, systemClock } from '@mmm/rpc';
+import * as z from 'zod';
 import type { HostOptions } from './api.ts';
+import { absolutePath, check, functionOf, objectWith } from './arguments.ts';
 import { type Home, openHome } from './home.ts';
-import { type PermissionPolicy, resolvePolicy } from './permit/policy.ts';
+import { type PermissionPolicy, permissionPolicy, resolvePolicy } from './permit/policy.ts';
+import type { PermissionPrompter } from './permit/prompt.ts';
 
 /** Options with every default applied, once, at the door. */
 export interface ResolvedOptions {
@@ -22,15 +24,33 @@ export interface ResolvedOptions {
   readonly random: () => number;
 }
 
-/** Checks the options and makes the home folder. Throws CONFIG_INVALID or HOME_INVALID. */
+const locale = z.string().min(1);
+const grants = { grantRequested: z.boolean().optional(), grant: z.array(z.string()).optional() };
+const origins = ['registered', 'installed', 'project', 'user', 'system', 'path', 'development'] as const;
+
+/** A key of HostOptions that is missing here, or the other way round, does not compile. */
+const hostOptions = z.strictObject({
+  // Whether it can be the home folder is said by opening it.
+  home: z.string(),
+  project: absolutePath.optional(),
+  searchPath: z.array(z.strictObject({ directory: absolutePath, origin: z.enum(origins) })).optional(),
+  sandboxNoneFor: z.array(z.string()).optional(),
+  prompter: objectWith<PermissionPrompter>('ask').optional(),
+  policy: permissionPolicy.optional(),
+  environment: z.record(z.string(), z.string()).optional(),
+  development: z.strictObject({ directory: absolutePath, ...grants }).optional(),
+  onLog: functionOf<HostOptions['onLog']>().optional(),
+  caller: callContext.shape.caller.optional(),
+  locale: locale.optional(),
+  clock: objectWith<Clock>('now', 'monotonic', 'after', 'sleep', 'immediate').optional(),
+  lookup: functionOf<HostOptions['lookup']>().optional(),
+  random: functionOf<HostOptions['random']>().optional(),
+} satisfies { readonly [K in keyof Required<HostOptions>]: z.ZodType });
+
+/** Checks the options and makes the home folder. Throws CONFIG_INVALID, which names every wrong field, or HOME_INVALID. */
 export function resolveOptions(options: HostOptions): ResolvedOptions {
+  check(hostOptions, options, { root: 'options', file: 'options', what: 'What was given to createHost' });
   const { project } = options;
-  if (project !== undefined && !isAbsolute(project)) {
-    throw new MmmError('CONFIG_INVALID', `The project folder "${project}" must be an absolute path.`, {
-      file: 'options',
-      issues: [{ path: 'project', message: 'must be an absolute path' }],
-    });
-  }
   const home = openHome(options.home);
   return {
     home,

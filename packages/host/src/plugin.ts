@@ -1,15 +1,15 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import {
   type CallContext,
   type CapabilityRef,
   type CapabilitySection,
   type ExitReason,
+  MmmError,
   pluginMethods,
 } from '@mmm/protocol';
 import type { Clock } from '@mmm/rpc';
 import { CallFailed } from '@mmm/rpc';
 import type { ExecuteOptions, ExecuteResult, Plugin } from './api.ts';
+import { checkArguments } from './arguments.ts';
 import { findCapability } from './call/find-capability.ts';
 import { complete, type InvokeServices, invoke } from './call/invoke.ts';
 import { CallQueue } from './call/queue.ts';
@@ -21,8 +21,8 @@ import { describeExit } from './display/exit-error.ts';
 import type { Session } from './handshake/session.ts';
 import { hostLimits } from './limits.ts';
 import type { MetricsRecorder } from './metrics/recorder.ts';
+import { type PluginState, publicState, publicStates } from './plugin-state.ts';
 import { restartPolicyOf } from './supervise/restart.ts';
-import type { PluginState } from './supervise/state.ts';
 import { Supervisor } from './supervise/supervisor.ts';
 
 /** What one handle needs of the host that made it. */
@@ -35,11 +35,18 @@ export interface PluginServices {
   /** Takes the plugin's secrets out of errors; undefined when it has none. */
   readonly redactor: Redactor | undefined;
   launch(signal: AbortSignal): Promise<Session>;
+  /** The text of a file of the verified bundle. Starts nothing; throws what verifying throws. */
+  readFile(path: string): Promise<string>;
   /** Throws HOST_CLOSED or PLUGIN_DISABLED. */
   assertUsable(): void;
+  /** False from the moment the host is told to close. */
+  isOpen(): boolean;
   /** A line of the host's in the plugin's log. */
   note(level: 'info' | 'warn' | 'error', message: string): void;
 }
+
+/** What `execute` gets when it gets none: known to be right. */
+const noOptions: ExecuteOptions = {};
 
 /** The one implementation of Plugin: binds a supervisor, a queue and the call stage together. */
 export class PluginHandle implements Plugin {
@@ -73,7 +80,7 @@ export class PluginHandle implements Plugin {
       session: (wait) => this.#supervisor.session(wait),
       queue: new CallQueue({ plugin: spec.id, concurrency: spec.manifest.limits.concurrency }),
       schemas: services.schemas,
-      readFile: (path) => readFile(join(spec.directory, path), 'utf8'),
+      readFile: (path) => services.readFile(path),
       bundleKey: `${spec.id} ${spec.manifestSha256} ${spec.directory}`,
       metrics: services.metrics,
       clock: services.clock,
@@ -81,12 +88,12 @@ export class PluginHandle implements Plugin {
   }
 
   get state(): PluginState {
-    return this.#supervisor.state;
+    return publicState(this.#supervisor.state);
   }
 
   /** The running session, if there is one. For the host, not for embedders. */
   get session(): Session | undefined {
-    const { state } = this;
+    const { state } = this.#supervisor;
     return 'session' in state ? state.session : undefined;
   }
 
@@ -104,6 +111,7 @@ export class PluginHandle implements Plugin {
   }
 
   async stop(reason = 'stopped by the host'): Promise<void> {
+    checkArguments('plugin.stop', { reason });
     await this.#supervisor.stop(reason);
   }
 
@@ -117,32 +125,44 @@ export class PluginHandle implements Plugin {
   }
 
   changes(signal: AbortSignal): AsyncIterable<PluginState> {
-    return this.#supervisor.changes(signal);
+    checkArguments('plugin.changes', { signal });
+    return publicStates(this.#supervisor.changes(signal));
   }
 
-  async execute(
+  async execute<T = unknown>(
     capability: string | CapabilityRef,
     input: unknown,
-    options: ExecuteOptions = {},
-  ): Promise<ExecuteResult> {
+    options: ExecuteOptions = noOptions,
+  ): Promise<ExecuteResult<T>> {
     this.#services.assertUsable();
+    if (options !== noOptions || typeof capability !== 'string')
+      checkArguments('plugin.execute', { capability, options });
     const section = this.#find(capability);
     const { context } = options;
-    const called = invoke(
-      {
-        plugin: this.id,
-        capability: section,
-        input,
-        options,
-        context: context === undefined ? this.#plainContext : { ...this.#plainContext, ...context },
-      },
-      this.#invokeServices,
-    );
-    const { redactor } = this.#services;
-    if (redactor === undefined) return await called;
-    return await called.catch((error: unknown) => {
-      throw redactor.error(error);
-    });
+    try {
+      const result = await invoke(
+        {
+          plugin: this.id,
+          capability: section,
+          input,
+          options,
+          context: context === undefined ? this.#plainContext : { ...this.#plainContext, ...context },
+        },
+        this.#invokeServices,
+      );
+      // The capability's output schema was checked; which type that is, the caller knows.
+      return result as ExecuteResult<T>;
+    } catch (error) {
+      throw this.#told(error);
+    }
+  }
+
+  /** What a caller is told: without secrets, and that the host was closed where it stopped the plugin for that. */
+  #told(error: unknown): unknown {
+    const { redactor, isOpen } = this.#services;
+    const stopped = MmmError.is(error, 'PLUGIN_EXITED') && error.data.reason.kind === 'requested';
+    if (!stopped || isOpen()) return redactor === undefined ? error : redactor.error(error);
+    return new MmmError('HOST_CLOSED', `The host was closed before ${this.id} answered.`, {}, { cause: error });
   }
 
   /** Finding is for people, with suggestions; what was found once is remembered, at most each name and alias. */
@@ -161,6 +181,7 @@ export class PluginHandle implements Plugin {
     partial: string,
   ): Promise<readonly { value: string; description?: string }[]> {
     this.#services.assertUsable();
+    checkArguments('plugin.complete', { capability, partial });
     const section = this.#find(capability);
     return await complete(
       { plugin: this.id, capability: section, partial },

@@ -112,7 +112,7 @@ export const errorHelp: { readonly [C in ErrorCode]: ErrorHelp } = {
     exitCode: exitCodes.trust,
     title: 'A key cannot be used',
     why: 'It has the wrong length, is not a canonical ed25519 key, or is one of the weak ones.',
-    fix: 'Make a new key with `mmm key new`, or ask the publisher for a correct one.',
+    fix: 'A public key is the base64 line that `mmm key new` and `mmm key list` print; ask its owner for that line.',
   },
   KEY_NOT_FOUND: {
     number: 'E0207',
@@ -124,16 +124,16 @@ export const errorHelp: { readonly [C in ErrorCode]: ErrorHelp } = {
   KEY_EXISTS: {
     number: 'E0208',
     exitCode: exitCodes.failed,
-    title: 'A key of this name exists already',
-    why: 'Keys are never overwritten: what they signed would stop verifying.',
-    fix: 'Choose another name with `--name`.',
+    title: 'The key, or one of its name, exists already',
+    why: 'Keys are never overwritten, and trust in one is not changed by accident: what it signed would stop running.',
+    fix: 'Choose another name with `--name`; to change a key that is trusted already, add `--replace`.',
   },
   KEY_REVOKED: {
     number: 'E0209',
     exitCode: exitCodes.trust,
-    title: 'The key that signed the plugin was revoked',
-    why: 'The trust store marks this key as revoked.',
-    fix: "Install a version signed with the publisher's new key.",
+    title: 'The key was revoked',
+    why: 'The trust store marks this key as revoked: nothing it signed runs, and nothing is signed with it.',
+    fix: "Install a version signed with the publisher's new key; for your own plugin, sign it again with another key.",
   },
   CONSENT_REQUIRED: {
     number: 'E0301',

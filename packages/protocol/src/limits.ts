@@ -8,6 +8,8 @@ export const wireLimits = {
   headerBytes: 4 * 1024,
   /** Deepest nesting of arrays and objects. Deeper JSON overflows the stack of recursive readers. */
   depth: 128,
+  /** Most different keys in one message; 16 keys of alike objects, 4 containers or 16 commas count as one. */
+  structure: 160_000,
   /** Longest log line in bytes; a longer one is cut and marked, never fatal. */
   logLineBytes: 64 * 1024,
   /** Log lines a second and plugin; the rest is counted and reported as one line. */

@@ -1,13 +1,6 @@
-import { isUtf8 } from 'node:buffer';
+import { isAscii, isUtf8 } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import type { Framing } from '@mmm/protocol';
-import {
-  AbstractMessageReader,
-  type DataCallback,
-  type Disposable,
-  type Message,
-  type MessageReader,
-} from 'vscode-jsonrpc/node';
 import type { Clock } from './clock.ts';
 import type { ConnectionCounters, ConnectionLimits, FaultKind, StrayInfo } from './connection-options.ts';
 import { FrameParser, type FrameSink } from './frame-parser.ts';
@@ -36,17 +29,19 @@ export interface InputEnd {
 }
 
 /**
- * Reads both framings from a stream under vscode-jsonrpc's connection, with bounds: it handles input for a few
- * milliseconds a turn, and while anything is left to handle it does not read on, so the peer has to wait.
+ * Reads both framings from a stream, with bounds: it handles input for a few milliseconds a turn, and while anything is
+ * left to handle it does not read on, so the peer has to wait.
  */
-export class BoundedReader extends AbstractMessageReader implements MessageReader, FrameSink {
+export class BoundedReader implements FrameSink {
+  /** Called once, when the input is over and everything in it was handled. */
+  onEnd: () => void = () => {};
+
   readonly #input: Readable;
   readonly #limits: ConnectionLimits;
   readonly #clock: Clock;
   readonly #counters: ConnectionCounters;
   readonly #sink: ReaderSink;
   readonly #parser: FrameParser;
-  #deliver: DataCallback = () => {};
   /** True from the moment a turn ran out until the next one starts. */
   #waitingForTurn = false;
   /** True while the connection asks not to read on, because the peer does not take the answers. */
@@ -59,7 +54,6 @@ export class BoundedReader extends AbstractMessageReader implements MessageReade
   lastMessageAtMs: number;
 
   constructor(input: Readable, limits: ConnectionLimits, clock: Clock, counters: ConnectionCounters, sink: ReaderSink) {
-    super();
     this.#input = input;
     this.#limits = limits;
     this.#clock = clock;
@@ -79,8 +73,8 @@ export class BoundedReader extends AbstractMessageReader implements MessageReade
     return this.#held || this.#waitingForTurn;
   }
 
-  listen(callback: DataCallback): Disposable {
-    this.#deliver = callback;
+  /** Starts reading. */
+  listen(): void {
     // The listener for errors stays for ever: a stream may fail long after the connection gave it up.
     this.#input.on('error', (error: Error) => this.#end({ kind: 'io', detail: `Reading failed: ${error.message}` }));
     this.#input.on('end', () => this.#end({ kind: 'ended', detail: 'The peer closed its output.' }));
@@ -91,12 +85,6 @@ export class BoundedReader extends AbstractMessageReader implements MessageReade
     if (this.#input.destroyed || this.#input.readableEnded) {
       this.#clock.immediate(() => this.#end({ kind: 'ended', detail: 'The stream had ended before.' }));
     }
-    return { dispose: () => this.stop() };
-  }
-
-  /** Hands a message to vscode-jsonrpc's connection. */
-  deliver(message: Message): void {
-    this.#deliver(message);
   }
 
   /** Stops reading while the connection has too much to send. */
@@ -168,7 +156,7 @@ export class BoundedReader extends AbstractMessageReader implements MessageReade
     if (this.#stopped) return;
     this.#parser.end();
     this.stop();
-    this.fireClose();
+    this.onEnd();
   }
 
   message(bytes: Buffer, framing: Framing): boolean {
@@ -180,7 +168,7 @@ export class BoundedReader extends AbstractMessageReader implements MessageReade
       this.#refuse(tooMuch, bytes.subarray(0, idSearchBytes), bytes.length);
       return true;
     }
-    const text = bytes.toString('utf8');
+    const text = decode(bytes);
     // Decoding puts U+FFFD for what is not UTF-8, but the character may also have been sent.
     if (text.includes('\uFFFD') && !isUtf8(bytes)) {
       this.#refuse('utf8', bytes.subarray(0, idSearchBytes), bytes.length);
@@ -233,6 +221,13 @@ export class BoundedReader extends AbstractMessageReader implements MessageReade
     this.#counters.messagesIn++;
     this.#sink.refused(reason, findId(prefix), bytes);
   }
+}
+
+/** From here on looking whether it is ASCII, which is copied instead of decoded, costs less than it saves. */
+const asciiFromBytes = 4096;
+
+function decode(bytes: Buffer): string {
+  return bytes.length >= asciiFromBytes && isAscii(bytes) ? bytes.toString('latin1') : bytes.toString('utf8');
 }
 
 function endsLikeJson(bytes: Buffer): boolean {

@@ -1,8 +1,11 @@
-import { RpcError, wireErrorData, wireErrorName, wireErrors } from '@mmm/protocol';
-import type { ResponseError } from 'vscode-jsonrpc/node';
+import { isWireErrorData, RpcError, wireErrorName, wireErrors } from '@mmm/protocol';
+import type { ResponseMessage } from 'vscode-jsonrpc/node';
 import type { Refusal } from './bounded-writer.ts';
 import { CallFailed } from './call-failed.ts';
 import type { CloseCause } from './connection-options.ts';
+
+/** `error` of an answer. */
+export type ErrorLiteral = NonNullable<ResponseMessage['error']>;
 
 /** The error of a call whose connection ended. */
 export function closedError(name: string, cause: CloseCause | undefined): CallFailed {
@@ -26,10 +29,9 @@ export function refusalError(name: string, refusal: Refusal, messageBytes: numbe
 }
 
 /** The error the peer answered. Data of another shape than ours is kept as its details. */
-export function asRpcError({ code, message, data }: ResponseError<unknown>): RpcError {
+export function asRpcError({ code, message, data }: ErrorLiteral): RpcError {
   if (data === undefined || data === null) return new RpcError(code, message);
-  const parsed = wireErrorData.safeParse(data);
-  if (parsed.success) return new RpcError(code, message, parsed.data);
+  if (isWireErrorData(data)) return new RpcError(code, message, data);
   const name = wireErrorName(code);
   const { kind, retryable } = name === undefined ? { kind: 'unknown', retryable: false } : wireErrors[name];
   return new RpcError(code, message, { kind, retryable, details: data });

@@ -6,6 +6,8 @@ export interface Timer {
   cancel(): void;
   /** Lets the process exit before it ran. Returns itself, so that it can be chained. */
   unref(): Timer;
+  /** Keeps the process alive again until it ran. */
+  ref(): Timer;
 }
 
 /** The only way to the time. Handed to everything that waits, so that tests need not. */
@@ -31,6 +33,10 @@ function after(ms: number, run: () => void): Timer {
     cancel: () => clearTimeout(handle),
     unref: () => {
       handle.unref();
+      return timer;
+    },
+    ref: () => {
+      handle.ref();
       return timer;
     },
   };

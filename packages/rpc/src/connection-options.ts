@@ -19,14 +19,7 @@ export interface ConnectionLimits {
   readonly chunksUnacknowledged: number;
 }
 
-export const defaultConnectionLimits: ConnectionLimits = {
-  ...wireLimits,
-  /**
-   * How much structure one message may have, in keys; four containers or sixteen elements weigh as much as one key.
-   * Eight hostile megabytes of keys or brackets take JSON.parse a second; this much takes it less than 100 ms.
-   */
-  structure: 160_000,
-};
+export const defaultConnectionLimits: ConnectionLimits = wireLimits;
 
 /** Irregularities are counted by kind and never end a connection. */
 export const faultKinds = [

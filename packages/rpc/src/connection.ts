@@ -4,21 +4,13 @@ import {
   type Notification,
   type ParamsInput,
   type Result,
-  sharedMethods,
-  wireErrors,
+  sharedNames,
   wireLimits,
 } from '@mmm/protocol';
-import {
-  createMessageConnection,
-  type MessageConnection,
-  NotificationType1,
-  ParameterStructures,
-  RequestType1,
-  ResponseError,
-} from 'vscode-jsonrpc/node';
+import type { NotificationMessage, RequestMessage } from 'vscode-jsonrpc/node';
 import { BoundedReader } from './bounded-reader.ts';
-import { BoundedWriter } from './bounded-writer.ts';
-import { answerError, asRpcError, closedError, refusalError } from './call-errors.ts';
+import { BoundedWriter, type OutgoingMessage } from './bounded-writer.ts';
+import { answerError, asRpcError, closedError, type ErrorLiteral, refusalError } from './call-errors.ts';
 import { CallFailed, type CallFailure } from './call-failed.ts';
 import { type Clock, systemClock, type Timer } from './clock.ts';
 import type { CallOptions, CloseCause, ConnectionCounters, ConnectionLimits } from './connection-options.ts';
@@ -28,7 +20,7 @@ import {
   emptyCounters,
   type FaultKind,
 } from './connection-options.ts';
-import type { Envelope, MessageId } from './envelope.ts';
+import type { Envelope } from './envelope.ts';
 import { IncomingMessages, type MessageHost } from './incoming-messages.ts';
 import { errorAnswer, IncomingRequests, messageOf, type RequestHost } from './incoming-requests.ts';
 import { type PendingCall, PendingCalls, type PendingHost } from './pending-calls.ts';
@@ -82,10 +74,8 @@ class Peer implements Connection, MessageHost, RequestHost, PendingHost {
   readonly #limits: ConnectionLimits;
   readonly #reader: BoundedReader;
   readonly #writer: BoundedWriter;
-  readonly #library: MessageConnection;
   readonly #pending: PendingCalls;
   readonly #requests: IncomingRequests;
-  readonly #requestTypes = new Map<string, RequestType1<unknown, unknown, unknown>>();
   #resolveClosed: (cause: CloseCause) => void = () => {};
   /** Why it ended; undefined while it lives. */
   #cause: CloseCause | undefined;
@@ -94,6 +84,7 @@ class Peer implements Connection, MessageHost, RequestHost, PendingHost {
   #brokenOutput: Timer | undefined;
   #roomWaiters: (() => void)[] = [];
   #madeTokens = 0;
+  #nextId = 0;
 
   constructor(transport: Transport, options: ConnectionOptions) {
     this.#transport = transport;
@@ -111,14 +102,10 @@ class Peer implements Connection, MessageHost, RequestHost, PendingHost {
     this.#writer = new BoundedWriter(transport.output, framing, this.#limits, this.#clock, this.counters);
     this.#writer.onRoom = () => this.#onRoom();
     this.#writer.onStuck = () => this.#onStuck();
+    this.#writer.onBroken = (error) => this.#onOutputBroken(error);
     this.#reader = new BoundedReader(transport.input, this.#limits, this.#clock, this.counters, sink);
-    // With a bound on parallelism, however large, the library handles answers at once instead of one a turn.
-    this.#library = createMessageConnection(this.#reader, this.#writer, undefined, {
-      maxParallelism: Number.MAX_SAFE_INTEGER,
-    });
-    this.#library.onError(([error]) => this.#onOutputBroken(error));
-    this.#library.onClose(() => this.#onInputEnd());
-    this.#library.listen();
+    this.#reader.onEnd = () => this.#onInputEnd();
+    this.#reader.listen();
   }
 
   get inFlight(): number {
@@ -157,15 +144,12 @@ class Peer implements Connection, MessageHost, RequestHost, PendingHost {
       this.counters.dropped++;
       return;
     }
-    try {
-      const type = new NotificationType1<unknown>(notification.name, ParameterStructures.byName);
-      this.#library.sendNotification(type, checked.value).catch(() => {
-        this.counters.dropped++;
-      });
-    } catch {
-      // The library throws when the connection is closed.
-      this.counters.dropped++;
-    }
+    const message: NotificationMessage = {
+      jsonrpc: '2.0',
+      method: notification.name,
+      params: checked.value as object,
+    };
+    if (this.#writer.send(message, false) !== undefined) this.counters.dropped++;
   }
 
   close(cause = 'This side closed the connection.'): void {
@@ -189,18 +173,18 @@ class Peer implements Connection, MessageHost, RequestHost, PendingHost {
       return new CallFailed('invalid_params', sentence, checked.issues);
     }
     const token = options.progressToken ?? (options.onProgress === undefined ? undefined : this.#makeToken());
-    let answer: Promise<unknown>;
-    try {
-      const sent = token === undefined ? checked.value : { ...(checked.value as object), progress_token: token };
-      answer = this.#library.sendRequest(this.#requestType(name), sent);
-    } catch {
-      // The library throws when the connection is closed.
-      return this.#closedError(name);
-    }
-    const { refusal, lastId } = this.#writer;
+    const sent = checked.value as object;
+    const request: RequestMessage = {
+      jsonrpc: '2.0',
+      id: this.#nextId,
+      method: name,
+      params: token === undefined ? sent : { ...sent, progress_token: token },
+    };
+    const refusal = this.#writer.send(request, false);
+    if (refusal !== undefined) return refusalError(name, refusal, this.#limits.messageBytes, this.#cause);
     const startedAtMs = this.#clock.monotonic();
-    const call: PendingCall = {
-      id: lastId as number,
+    this.#pending.add({
+      id: this.#nextId++,
       method,
       options,
       token,
@@ -208,50 +192,11 @@ class Peer implements Connection, MessageHost, RequestHost, PendingHost {
       resolve,
       reject,
       activeAtMs: startedAtMs,
-      timer: undefined,
       onAbort: undefined,
       nextSeq: 0,
-      settled: refusal !== undefined,
-    };
-    answer.then(
-      (result) => this.#settle(call, result),
-      (error) => this.#settleFailed(call, error),
-    );
-    if (refusal !== undefined) {
-      const ended = this.#cause ?? this.#finishing;
-      return refusalError(name, refusal, this.#limits.messageBytes, ended);
-    }
-    this.#pending.add(call);
+      settled: false,
+    });
     return undefined;
-  }
-
-  #settle(call: PendingCall, result: unknown): void {
-    if (call.settled) return;
-    call.settled = true;
-    const checked = checkResult(call.method, result);
-    if (checked.ok) {
-      call.resolve(checked.value as never);
-      return;
-    }
-    const sentence = `The answer to "${call.method.name}" does not match: ${describeIssues(checked.issues)}.`;
-    this.fault('invalid_result', sentence);
-    call.reject(new CallFailed('invalid_result', sentence, checked.issues));
-  }
-
-  #settleFailed(call: PendingCall, error: unknown): void {
-    if (call.settled) return;
-    call.settled = true;
-    call.reject(error instanceof ResponseError ? asRpcError(error) : this.#closedError(call.method.name));
-  }
-
-  #requestType(name: string): RequestType1<unknown, unknown, unknown> {
-    let type = this.#requestTypes.get(name);
-    if (type === undefined) {
-      // Always one object: left to itself the library wraps other values in an array, and undefined in [null].
-      type = new RequestType1(name, ParameterStructures.byName);
-      this.#requestTypes.set(name, type);
-    }
-    return type;
   }
 
   #makeToken(): string {
@@ -267,22 +212,29 @@ class Peer implements Connection, MessageHost, RequestHost, PendingHost {
     return this.#writer.framing;
   }
 
-  deliver(answer: Envelope): void {
-    this.#pending.answered(answer.id as MessageId);
-    this.#reader.deliver(answer);
+  settle(call: PendingCall, { result, error }: Envelope): void {
+    call.settled = true;
+    if (error !== undefined && error !== null) {
+      call.reject(asRpcError(error as ErrorLiteral));
+      return;
+    }
+    const checked = checkResult(call.method, result);
+    if (checked.ok) {
+      call.resolve(checked.value as never);
+      return;
+    }
+    const sentence = `The answer to "${call.method.name}" does not match: ${describeIssues(checked.issues)}.`;
+    this.fault('invalid_result', sentence);
+    call.reject(new CallFailed('invalid_result', sentence, checked.issues));
   }
 
-  failCall(id: MessageId, reason: CallFailure, sentence: string): void {
-    const call = this.#pending.answered(id);
-    if (call === undefined) return;
+  failCall(call: PendingCall, reason: CallFailure, sentence: string): void {
     call.settled = true;
     call.reject(new CallFailed(reason, `The call "${call.method.name}" has no usable answer. ${sentence}`));
-    this.#forgetInLibrary(call);
   }
 
   cancel(call: PendingCall): void {
-    this.#writer.send({ jsonrpc: '2.0', method: sharedMethods.cancel.name, params: { id: call.id } }, true);
-    this.#forgetInLibrary(call);
+    this.#writer.send({ jsonrpc: '2.0', method: sharedNames.cancel, params: { id: call.id } }, true);
   }
 
   unresponsive(call: PendingCall): void {
@@ -290,18 +242,13 @@ class Peer implements Connection, MessageHost, RequestHost, PendingHost {
     this.fault('unresponsive_to_cancel', `${sentence} within ${this.#limits.cancelGraceMs} ms.`);
   }
 
-  /** The library keeps each call until it is answered, so a call that is settled here is answered to it here. */
-  #forgetInLibrary(call: PendingCall): void {
-    const { code } = wireErrors.RequestCancelled;
-    this.#reader.deliver({ jsonrpc: '2.0', id: call.id, error: { code, message: 'given up' } } as Envelope);
-  }
-
   /** Sends an answer or a notification of the protocol itself. What cannot be sent becomes an error answer. */
-  send(message: Envelope): void {
-    const tooMuch = this.#writer.queuedBytes > wireLimits.messageBytesMax && message.result !== undefined;
+  send(message: OutgoingMessage): void {
+    const id = 'method' in message ? undefined : message.id;
+    const tooMuch = id !== undefined && this.#writer.queuedBytes > wireLimits.messageBytesMax;
     const refusal = tooMuch ? 'busy' : this.#writer.send(message, true);
-    if (refusal !== undefined && message.id !== undefined && refusal !== 'closed') {
-      this.#writer.send(errorAnswer(message.id, answerError(refusal, this.#limits.messageBytes)), true);
+    if (refusal !== undefined && id !== undefined && refusal !== 'closed') {
+      this.#writer.send(errorAnswer(id, answerError(refusal, this.#limits.messageBytes)), true);
     }
     // A peer that asks and does not read the answers is not read either.
     if (this.#writer.queuedBytes >= this.#limits.outboundBytes && this.#writer.isFull) this.#reader.hold();
@@ -365,7 +312,7 @@ class Peer implements Connection, MessageHost, RequestHost, PendingHost {
     const { input, output } = this.#transport;
     if (cause.kind === 'unresponsive' || cause.kind === 'io') output.destroy();
     else this.#writer.end();
-    this.#library.dispose();
+    this.#reader.stop();
     // One duplex stream must first send what is queued.
     if ((input as unknown) !== output) input.destroy();
     this.#resolveClosed(cause);

@@ -1,23 +1,24 @@
-import { type Framing, type ProgressValue, RpcError, sharedMethods } from '@mmm/protocol';
+import { type Framing, type ProgressValue, RpcError, sharedNames } from '@mmm/protocol';
 import type { ReaderSink, RefusedReason } from './bounded-reader.ts';
+import type { OutgoingMessage } from './bounded-writer.ts';
 import type { CallFailure } from './call-failed.ts';
 import type { ConnectionOptions, FaultKind, StrayInfo } from './connection-options.ts';
 import { type Envelope, framingNames, isId, kindOf, type MessageId, quoted } from './envelope.ts';
 import type { NotificationEntry } from './handler.ts';
 import { errorAnswer, type IncomingRequests, messageOf } from './incoming-requests.ts';
 import type { MessageHint } from './json-guard.ts';
-import type { PendingCalls } from './pending-calls.ts';
+import type { PendingCall, PendingCalls } from './pending-calls.ts';
 import { checkParams, describeIssues } from './validate.ts';
 
 /** What sorting needs of its connection. */
 export interface MessageHost {
   /** A first message came, framed like this. Returns how this side writes from now on. */
   peerFrames(framing: Framing): Framing;
-  /** Hands the answer of a waiting call to the library. */
-  deliver(answer: Envelope): void;
-  /** Fails a waiting call whose answer cannot be used. */
-  failCall(id: MessageId, reason: CallFailure, sentence: string): void;
-  send(message: object): void;
+  /** Settles a call that was taken out of the table with its answer. */
+  settle(call: PendingCall, answer: Envelope): void;
+  /** Fails a call that was taken out of the table: its answer cannot be used. */
+  failCall(call: PendingCall, reason: CallFailure, sentence: string): void;
+  send(message: OutgoingMessage): void;
   fault(kind: FaultKind, detail: string): void;
 }
 
@@ -82,7 +83,7 @@ export class IncomingMessages implements ReaderSink {
     }
     if (id === undefined) return;
     if (isAnswer) {
-      this.#host.failCall(id, reason === 'utf8' ? 'invalid_result' : 'too_large', `${sentence}.`);
+      this.#failCall(id, reason === 'utf8' ? 'invalid_result' : 'too_large', `${sentence}.`);
     } else if (kind === 'request') {
       const name = reason === 'utf8' ? 'ParseError' : 'MessageTooLarge';
       this.#host.send(errorAnswer(id, RpcError.of(name, `${sentence}.`)));
@@ -112,14 +113,20 @@ export class IncomingMessages implements ReaderSink {
 
   #response(message: Envelope & { id: MessageId }): void {
     const { id, error } = message;
-    if (!this.#pending.has(id)) {
+    const call = this.#pending.answered(id);
+    if (call === undefined) {
       this.#unexpected(id);
     } else if (error !== undefined && error !== null && !isErrorObject(error)) {
       this.#host.fault('invalid_message', `The error answered to ${quoted(id)} has no code and message.`);
-      this.#host.failCall(id, 'invalid_result', 'The answer is an error without a code and a message.');
+      this.#host.failCall(call, 'invalid_result', 'The answer is an error without a code and a message.');
     } else {
-      this.#host.deliver(message);
+      this.#host.settle(call, message);
     }
+  }
+
+  #failCall(id: MessageId, reason: CallFailure, sentence: string): void {
+    const call = this.#pending.answered(id);
+    if (call !== undefined) this.#host.failCall(call, reason, sentence);
   }
 
   #unexpected(id: MessageId): void {
@@ -152,14 +159,14 @@ export class IncomingMessages implements ReaderSink {
         'This is not a JSON-RPC 2.0 request: jsonrpc, id or method is wrong.',
       );
       this.#host.send(errorAnswer(isId(id) ? id : null, error));
-    } else if (isId(id) && this.#pending.has(id)) {
-      this.#host.failCall(id, 'invalid_result', 'The answer is not a JSON-RPC 2.0 message with a result or an error.');
+    } else if (isId(id)) {
+      this.#failCall(id, 'invalid_result', 'The answer is not a JSON-RPC 2.0 message with a result or an error.');
     }
   }
 
   #notification(name: string, params: unknown): void {
-    if (name === sharedMethods.progress.name) this.#progress(params);
-    else if (name === sharedMethods.cancel.name || name === sharedMethods.ack.name) this.#aboutRequest(name, params);
+    if (name === sharedNames.progress) this.#progress(params);
+    else if (name === sharedNames.cancel || name === sharedNames.ack) this.#aboutRequest(name, params);
     else this.#userNotification(name, params);
   }
 
@@ -193,9 +200,8 @@ export class IncomingMessages implements ReaderSink {
 
   #aboutRequest(name: string, params: unknown): void {
     const { id, token, seq } = (params ?? {}) as { id?: unknown; token?: unknown; seq?: unknown };
-    if (name === sharedMethods.cancel.name && isId(id)) this.#requests.cancel(id);
-    else if (name === sharedMethods.ack.name && isId(token) && typeof seq === 'number')
-      this.#requests.acknowledge(token, seq);
+    if (name === sharedNames.cancel && isId(id)) this.#requests.cancel(id);
+    else if (name === sharedNames.ack && isId(token) && typeof seq === 'number') this.#requests.acknowledge(token, seq);
     else this.#host.fault('invalid_params', `The params of ${name} do not match.`);
   }
 
@@ -212,7 +218,7 @@ export class IncomingMessages implements ReaderSink {
       } else if (taken === 'disordered') {
         this.#host.fault('invalid_message', `A chunk of ${quoted(token)} came out of order and was dropped.`);
       } else if (value.kind === 'chunk') {
-        this.#host.send({ jsonrpc: '2.0', method: sharedMethods.ack.name, params: { token, seq: value.seq } });
+        this.#host.send({ jsonrpc: '2.0', method: sharedNames.ack, params: { token, seq: value.seq } });
       }
     } catch (error) {
       this.#host.fault('handler_failed', `Taking progress failed: ${messageOf(error)}`);

@@ -1,7 +1,8 @@
-import { type ProgressValue, RpcError, sharedMethods, wireErrorName, wireErrors } from '@mmm/protocol';
+import { type ProgressValue, RpcError, sharedNames, wireErrorName, wireErrors } from '@mmm/protocol';
+import type { ResponseMessage } from 'vscode-jsonrpc/node';
+import type { OutgoingMessage } from './bounded-writer.ts';
 import type { ConnectionLimits, ConnectionOptions, FaultKind } from './connection-options.ts';
-import type { Envelope, MessageId } from './envelope.ts';
-import { quoted } from './envelope.ts';
+import { type MessageId, quoted } from './envelope.ts';
 import type { HandlerContext, RequestEntry } from './handler.ts';
 import { checkParams, checkResult, describeIssues } from './validate.ts';
 
@@ -11,7 +12,7 @@ const exposedErrorLength = 4096;
 /** What answering needs of its connection. */
 export interface RequestHost {
   /** Sends an answer or a notification. */
-  send(message: object): void;
+  send(message: OutgoingMessage): void;
   fault(kind: FaultKind, detail: string): void;
   readonly accept: ConnectionOptions['accept'] | undefined;
   /** All requests in hand were answered. */
@@ -164,7 +165,7 @@ export class IncomingRequests {
   }
 
   sendProgress(token: MessageId, value: ProgressValue): void {
-    this.#host.send({ jsonrpc: '2.0', method: sharedMethods.progress.name, params: { token, value } });
+    this.#host.send({ jsonrpc: '2.0', method: sharedNames.progress, params: { token, value } });
   }
 
   /** Aborts every handler. Their answers go nowhere. */
@@ -227,7 +228,7 @@ export class IncomingRequests {
     }
   }
 
-  #done(request: RequestInHand, message: object): void {
+  #done(request: RequestInHand, message: OutgoingMessage): void {
     this.#inHand.delete(request.id);
     const { token } = request;
     if (token !== undefined && this.#byToken.get(token) === request) this.#byToken.delete(token);
@@ -254,10 +255,10 @@ export function messageOf(error: unknown): string {
 }
 
 /** An error on the wire always has `data` with its kind, and never a stack. */
-export function errorAnswer(id: MessageId | null, error: RpcError): Envelope {
+export function errorAnswer(id: MessageId | null, error: RpcError): ResponseMessage {
   const name = wireErrorName(error.code);
   const data = error.data ?? (name === undefined ? undefined : pick(wireErrors[name]));
-  return { jsonrpc: '2.0', id: id as MessageId, error: { code: error.code, message: error.message, data } };
+  return { jsonrpc: '2.0', id, error: { code: error.code, message: error.message, data } };
 }
 
 function pick({ kind, retryable }: { kind: string; retryable: boolean }): { kind: string; retryable: boolean } {

@@ -1,4 +1,5 @@
 import type { Method, ProgressValue } from '@mmm/protocol';
+import { CallDeadlines } from './call-deadlines.ts';
 import { CallFailed } from './call-failed.ts';
 import type { Clock, Timer } from './clock.ts';
 import type { CallOptions } from './connection-options.ts';
@@ -18,7 +19,6 @@ export interface PendingCall {
   readonly reject: (error: Error) => void;
   /** When the call was written or last made progress. */
   activeAtMs: number;
-  timer: Timer | undefined;
   onAbort: (() => void) | undefined;
   /** The number the next chunk of its stream must have. */
   nextSeq: number;
@@ -27,7 +27,7 @@ export interface PendingCall {
 
 /** What the table needs of its connection. */
 export interface PendingHost {
-  /** The caller is settled: tell the peer, and the library. */
+  /** The caller is settled: tell the peer. */
   cancel(call: PendingCall): void;
   unresponsive(call: PendingCall): void;
 }
@@ -41,12 +41,14 @@ export class PendingCalls {
   /** Given up: the value is the timer of the grace, undefined when it passed. */
   readonly #expired = new Map<MessageId, { readonly call: PendingCall; timer: Timer | undefined }>();
   readonly #byToken = new Map<MessageId, PendingCall>();
+  readonly #deadlines: CallDeadlines;
   #lastId = -1;
 
   constructor(clock: Clock, cancelGraceMs: number, host: PendingHost) {
     this.#clock = clock;
     this.#cancelGraceMs = cancelGraceMs;
     this.#host = host;
+    this.#deadlines = new CallDeadlines(clock, this.#waiting, (call, error) => this.#expire(call, error));
   }
 
   get size(): number {
@@ -57,7 +59,7 @@ export class PendingCalls {
     return this.#waiting.has(id);
   }
 
-  /** True for the id of any call there ever was. The library counts them up from 0. */
+  /** True for the id of any call there ever was. They count up from 0. */
   wasUsed(id: MessageId): boolean {
     return typeof id === 'number' && id >= 0 && id <= this.#lastId;
   }
@@ -66,8 +68,8 @@ export class PendingCalls {
     this.#lastId = call.id;
     this.#waiting.set(call.id, call);
     if (call.token !== undefined) this.#byToken.set(call.token, call);
-    const { timeoutMs, timeoutMaxMs, signal } = call.options;
-    if (timeoutMs !== undefined || timeoutMaxMs !== undefined) this.#arm(call);
+    this.#deadlines.add(call);
+    const { signal } = call.options;
     if (signal !== undefined) {
       call.onAbort = () =>
         this.#expire(call, new CallFailed('cancelled', `The call "${call.method.name}" was cancelled.`));
@@ -114,37 +116,14 @@ export class PendingCalls {
       call.reject(error(call));
     }
     this.#byToken.clear();
+    this.#deadlines.close();
   }
 
   #release(call: PendingCall): void {
     this.#waiting.delete(call.id);
     if (call.token !== undefined) this.#byToken.delete(call.token);
-    call.timer?.cancel();
-    call.timer = undefined;
+    this.#deadlines.remove(call);
     if (call.onAbort !== undefined) call.options.signal?.removeEventListener('abort', call.onAbort);
-  }
-
-  /** One timer serves both limits: when it fires early because of progress, it is set again for the rest. */
-  #arm(call: PendingCall): void {
-    const { timeoutMs = Number.POSITIVE_INFINITY, timeoutMaxMs = Number.POSITIVE_INFINITY } = call.options;
-    const idleEndMs = call.activeAtMs + timeoutMs;
-    const endMs = Math.min(idleEndMs, call.startedAtMs + timeoutMaxMs);
-    if (endMs === Number.POSITIVE_INFINITY) return;
-    call.timer = this.#clock.after(endMs - this.#clock.monotonic(), () => {
-      const nowMs = this.#clock.monotonic();
-      // A real timer may fire a fraction of a millisecond early.
-      if (nowMs - call.startedAtMs >= timeoutMaxMs - 1) {
-        this.#expire(
-          call,
-          new CallFailed('timeout', `The call "${call.method.name}" took longer than ${timeoutMaxMs} ms.`),
-        );
-      } else if (nowMs - call.activeAtMs >= timeoutMs - 1) {
-        const sentence = `The call "${call.method.name}" got neither an answer nor progress for ${timeoutMs} ms.`;
-        this.#expire(call, new CallFailed('timeout', sentence));
-      } else {
-        this.#arm(call);
-      }
-    });
   }
 
   #expire(call: PendingCall, error: CallFailed): void {

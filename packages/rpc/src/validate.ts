@@ -1,7 +1,4 @@
-import type { AnyMethod, FieldIssue, Method } from '@mmm/protocol';
-
-/** Most issues that are reported of one value; a wrong array of a million elements has a million. */
-const issuesMax = 20;
+import { type AnyMethod, type FieldIssue, fieldIssues, type Method } from '@mmm/protocol';
 
 export type Checked =
   | { readonly ok: true; readonly value: unknown }
@@ -9,11 +6,13 @@ export type Checked =
 
 /** Checks params against the method's schema and fills in its defaults. Absent params are an empty object. */
 export function checkParams(method: AnyMethod, params: unknown): Checked {
+  if (method.kind === 'request' && method.quick?.params(params) === true) return { ok: true, value: params };
   return check(method.params, params ?? {});
 }
 
 /** Checks a result against the method's schema and fills in its defaults. */
 export function checkResult(method: Method, result: unknown): Checked {
+  if (method.quick?.result(result) === true) return { ok: true, value: result };
   return check(method.result, result);
 }
 
@@ -21,15 +20,14 @@ function check(schema: Method['params'], value: unknown): Checked {
   try {
     const parsed = schema.safeParse(value);
     if (parsed.success) return { ok: true, value: parsed.data };
-    const issues = parsed.error.issues.slice(0, issuesMax);
-    return { ok: false, issues: issues.map(({ path, message }) => ({ path: path.map(String).join('.'), message })) };
+    return { ok: false, issues: fieldIssues(parsed.error, value) };
   } catch (error) {
     // A schema may run code of its own (refine, transform), and a value may have a getter that throws.
     return { ok: false, issues: [{ path: '', message: error instanceof Error ? error.message : String(error) }] };
   }
 }
 
-/** "input.url: expected string; method: required", for a sentence. */
+/** "input.url must be string; method is required", for a sentence. */
 export function describeIssues(issues: readonly FieldIssue[]): string {
-  return issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ');
+  return issues.map(({ path, message }) => (path === '' ? `the whole ${message}` : `${path} ${message}`)).join('; ');
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
-import { createHost, type Host } from '@mmm/host';
+import { createHost, type ExecuteOptions, type Host } from '@mmm/host';
 import { definePlugin, serve as serveWithSdk } from '@mmm/plugin-sdk';
 import { type ManifestInput, MmmError } from '@mmm/protocol';
 import type { Transport } from '@mmm/rpc';
@@ -37,7 +37,7 @@ test('a registered plugin is called over the same protocol, checked and counted 
   const plugin = await host.register({ manifest, serve });
   assert.equal((await plugin.execute('double', 21)).output, 42);
   await assert.rejects(plugin.execute('double', 'x'), (error) => MmmError.is(error, 'INPUT_INVALID'));
-  assert.equal(host.statistics('inside').executions, 1);
+  assert.equal((await host.statistics('inside')).executions, 1);
   const [summary] = await host.list();
   assert.deepEqual(
     [summary?.id, summary?.origin, summary?.trust.kind, summary?.state],
@@ -81,6 +81,68 @@ test('a closed host says so', async (t) => {
   assert.equal(plugin.state.kind, 'stopped');
   await assert.rejects(plugin.execute('double', 1), (error) => MmmError.is(error, 'HOST_CLOSED'));
   await assert.rejects(host.list(), (error) => MmmError.is(error, 'HOST_CLOSED'));
+});
+
+test('a call gets only deadlines and options that mean something', async (t) => {
+  const host = await openHost(t);
+  const plugin = await host.register({ manifest, serve });
+  const refused = async (options: unknown, path: string): Promise<void> =>
+    assert.rejects(plugin.execute('double', 1, options as ExecuteOptions), (error) => {
+      assert.ok(MmmError.is(error, 'CONFIG_INVALID'), String(error));
+      assert.equal(error.data.issues[0]?.path, path);
+      return true;
+    });
+  for (const timeoutMs of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, '5', null]) {
+    await refused({ timeoutMs }, 'options.timeoutMs');
+  }
+  await refused({ timeout: 5 }, 'options.timeout');
+  await refused({ signal: {} }, 'options.signal');
+  await refused({ onProgress: 'print' }, 'options.onProgress');
+  await refused(null, 'options');
+  await assert.rejects(plugin.execute(undefined as never, 1), (error) => MmmError.is(error, 'CONFIG_INVALID'));
+  await assert.rejects(plugin.complete('double', 1 as never), (error) => MmmError.is(error, 'CONFIG_INVALID'));
+  assert.throws(
+    () => plugin.changes(undefined as never),
+    (error) => MmmError.is(error, 'CONFIG_INVALID'),
+  );
+  assert.equal((await host.statistics('inside')).executions, 0);
+  const { output } = await plugin.execute<number>('double', 2, { timeoutMs: 5_000 });
+  assert.equal(output.toFixed(1), '4.0');
+});
+
+test('the state of a plugin holds facts and nothing of the host', async (t) => {
+  const host = await openHost(t);
+  const plugin = await host.register({ manifest, serve });
+  const done = new AbortController();
+  const states = plugin.changes(done.signal);
+  await plugin.start();
+  assert.deepEqual(Object.keys(plugin.state), ['kind', 'sinceMs', 'pid']);
+  await plugin.stop();
+  done.abort();
+  const seen: string[] = [];
+  for await (const state of states) seen.push(JSON.stringify(Object.keys(state)));
+  assert.deepEqual(
+    seen.filter((keys) => keys.includes('session')),
+    [],
+  );
+});
+
+test('an answer that comes while the host closes reaches its caller', async (t) => {
+  const host = await openHost(t);
+  let closing: Promise<void> | undefined;
+  const plugin = await host.register({
+    manifest,
+    serve: ({ input, output }) => {
+      createInterface({ input }).on('line', (line) => {
+        const { id, method } = JSON.parse(line) as { id?: number; method: string };
+        if (method === 'execute') closing = host.close();
+        const result = method === 'execute' ? { output: 'last words' } : {};
+        if (id !== undefined) output.write(`${JSON.stringify({ jsonrpc: '2.0', id, result })}\n`);
+      });
+    },
+  });
+  assert.equal((await plugin.execute('double', 1)).output, 'last words');
+  await closing;
 });
 
 test('a plugin that does not know of a prompt with a template does not hide it', async (t) => {

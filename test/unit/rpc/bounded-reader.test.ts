@@ -8,9 +8,9 @@ import * as z from 'zod';
 import { settled } from '../../support/fake-clock.ts';
 import { framed, rawPeer } from '../../support/raw-peer.ts';
 
-const any = z.looseObject({});
-const note = notification('note', '', any);
-const ping = method('ping', '', any, any);
+const anything = z.looseObject({});
+const note = notification('note', '', anything);
+const ping = method('ping', '', anything, anything);
 const mebibyte = 1024 * 1024;
 
 /** Streams chunks into a connection; returns how the event loop and the memory fared. */

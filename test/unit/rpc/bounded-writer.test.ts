@@ -6,9 +6,9 @@ import { CallFailed, connect, memoryTransportPair, onRequest } from '@mmm/rpc';
 import * as z from 'zod';
 import { FakeClock, settled } from '../../support/fake-clock.ts';
 
-const any = z.looseObject({});
-const work = method('work', '', any, any);
-const note = notification('note', '', any);
+const anything = z.looseObject({});
+const work = method('work', '', anything, anything);
+const note = notification('note', '', anything);
 
 /** A peer that takes nothing until it is told to. */
 class Unread extends Writable {

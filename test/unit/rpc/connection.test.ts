@@ -6,14 +6,14 @@ import * as z from 'zod';
 import { FakeClock, settled } from '../../support/fake-clock.ts';
 import { framed, isClosed, rawPeer } from '../../support/raw-peer.ts';
 
-const any = z.looseObject({});
+const anything = z.looseObject({});
 const echo = method(
   'echo',
   '',
   z.looseObject({ text: z.string().default('none') }),
   z.looseObject({ text: z.string() }),
 );
-const slow = method('slow', '', any, any);
+const slow = method('slow', '', anything, anything);
 const note = notification('note', '', z.looseObject({ text: z.string() }));
 
 function failedWith(reason: CallFailed['reason']): (error: unknown) => boolean {
@@ -192,7 +192,8 @@ test('chunks arrive in order before the answer and are acknowledged', async () =
   );
   await peer.received();
   const chunk = (seq: number): string =>
-    `{"jsonrpc":"2.0","method":"$/progress","params":{"token":"t","value":{"kind":"chunk","seq":${seq},"data":${seq}}}}\n`;
+    `{"jsonrpc":"2.0","method":"$/progress","params":{"token":"t","value":{"kind":"chunk","seq":${seq},"data":${seq}}}}
+`;
   await peer.send(`${chunk(0)}${chunk(1)}${chunk(3)}${chunk(2)}{"jsonrpc":"2.0","id":0,"result":{}}\n`);
   await call;
   assert.deepEqual(seen, [0, 1, 2]);

@@ -6,8 +6,8 @@ import * as z from 'zod';
 import { settled } from '../../support/fake-clock.ts';
 import { type RawPeer, rawPeer } from '../../support/raw-peer.ts';
 
-const any = z.looseObject({});
-const work = method('work', '', any, any);
+const anything = z.looseObject({});
+const work = method('work', '', anything, anything);
 
 interface Answer {
   id: unknown;
@@ -79,7 +79,7 @@ test('the plugin side tells the message of its handler, without a stack', async 
 });
 
 test('a result that does not match, or cannot be written, is an internal error', async () => {
-  const strict = method('work', '', any, z.looseObject({ sum: z.number() }));
+  const strict = method('work', '', anything, z.looseObject({ sum: z.number() }));
   const results: unknown[] = [{ sum: 'x' }, { sum: 1, big: 1n }, null];
   const peer = rawPeer({
     requests: { work: onRequest(strict, ({ index }) => results[index as number] as { sum: number }) },

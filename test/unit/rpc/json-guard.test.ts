@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { wireLimits } from '@mmm/protocol';
 import { findId, removePrototypeKeys, tooComplex } from '../../../packages/rpc/src/json-guard.ts';
 
 const many = 1_000_000;
@@ -26,6 +27,18 @@ test('structure is weighed for large messages, and one large string weighs nothi
   check(`[${'{},'.repeat(300_000)}{}]`, 'structure');
   check(`[${'1,'.repeat(300_000)}1]`, 'structure');
   check(`{${Array.from({ length: 60_000 }, (_, index) => `"key${index}":1`).join()}}`, 'structure');
+});
+
+test('eight megabytes of ordinary rows are within the limit, and keys that are all new are not', () => {
+  const check = (count: number, element: (index: number) => string, expected: string | undefined): void => {
+    const text = `[${Array.from({ length: count }, (_, index) => element(index)).join()}]`;
+    assert.equal(tooComplex(Buffer.from(text), 128, wireLimits.structure), expected, text.slice(0, 60));
+  };
+  check(100_000, (index) => `{"id":${index},"name":"n${index}","tags":["a","b"],"at":{"x":1,"y":2}}`, undefined);
+  check(190_000, (index) => `{"first":${index},"second":2,"third":3}`, undefined);
+  check(200_000, (index) => `{"key${index}":1}`, 'structure');
+  // The same few keys, in orders that make a shape of their own each time.
+  check(20_000, (index) => `{${[...index.toString(2)].map((bit, at) => `"${at}${bit}":1`).join()}}`, 'structure');
 });
 
 test('keys that could change a prototype are removed at every depth, however they are spelt', () => {

@@ -15,7 +15,7 @@ export function addConfigCommands(plugin: Command, registry: Registry): void {
   const config = plugin.command('config').description('see and change how a plugin is configured');
   withGlobals(config.command('get'))
     .description('print the configuration in force, or one field of it; secrets are not shown')
-    .argument('<plugin>')
+    .argument('<plugin>', 'its name')
     .argument('[key]', 'names joined by dots, such as server.port')
     .action((id: string, key: string | undefined, options) =>
       registry.select((io) => {
@@ -36,8 +36,8 @@ export function addConfigCommands(plugin: Command, registry: Registry): void {
   addSet(config, registry);
   withGlobals(config.command('unset'))
     .description('go back to the default of fields, and forget secrets')
-    .argument('<plugin>')
-    .argument('<key...>')
+    .argument('<plugin>', 'its name')
+    .argument('<key...>', 'fields, such as server.port')
     .action((id: string, keys: string[], options) =>
       registry.select((io) => {
         return withHost(io, options, async (host) => {
@@ -49,7 +49,7 @@ export function addConfigCommands(plugin: Command, registry: Registry): void {
     );
   withGlobals(config.command('edit'))
     .description('change the configuration, without its secrets, in the editor that VISUAL or EDITOR names')
-    .argument('<plugin>')
+    .argument('<plugin>', 'its name')
     .action((id: string, options) =>
       registry.select((io) => {
         return withHost(io, options, async (host) => {
@@ -72,7 +72,7 @@ export function addConfigCommands(plugin: Command, registry: Registry): void {
 function addSet(config: Command, registry: Registry): void {
   withGlobals(config.command('set'))
     .description('set fields, all of them or none; a secret is read from standard input: set <plugin> <key> -')
-    .argument('<plugin>')
+    .argument('<plugin>', 'its name')
     .argument('<key-value...>', 'a key and its value, as often as needed; - for the value reads it from standard input')
     .option('--string', 'take every value as text, also when it looks like JSON')
     .option('--json-value', 'take every value as JSON, and refuse what is none')

@@ -1,19 +1,23 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { PermissionPrompter } from '@mmm/host';
 import { safeText } from '@mmm/host/display';
 import { MmmError, type ProgressValue, wireLimits } from '@mmm/protocol';
 import type { Command } from 'commander';
+import { mayAsk, TerminalPrompter } from '../consent.ts';
 import { formatOutput } from '../format-output.ts';
 import { type Io, readStdin } from '../io.ts';
 import { withHost } from '../open-host.ts';
-import { exitCodes, note, print } from '../output.ts';
-import { type Registry, withGlobals } from '../program.ts';
+import { exitCodes, type GlobalOptions, note, print } from '../output.ts';
+import { type Registry, withExamples, withGlobals } from '../program.ts';
 
 /** `mmm plugin exec`: one call, with the plugin started for it and stopped after it. */
 export function addExecCommand(plugin: Command, registry: Registry): void {
-  withGlobals(plugin.command('exec'))
+  const command = withGlobals(plugin.command('exec'))
+    .alias('run')
     .description('run one capability of a plugin')
-    .argument('<plugin>')
+    .argument('<plugin>', 'its name')
     .argument('<capability>', 'its name, an alias, or kind:name')
     .option('--input <json>', 'the input as JSON, @FILE to read it from a file, or - for standard input', '{}')
     .option('--timeout <seconds>', 'the most to wait for the whole call')
@@ -40,19 +44,39 @@ export function addExecCommand(plugin: Command, registry: Registry): void {
               ...(timeoutMs === undefined ? {} : { timeoutMs }),
               onProgress: (value) => showProgress(io, value),
             });
-            print(io, options, { output, duration_ms: durationMs }, formatOutput(io, output));
+            print(io, options, { output, durationMs }, formatOutput(io, output));
             return exitCodes.ok;
           },
-          unconfined === undefined ? {} : { sandboxNoneFor: [unconfined] },
+          {
+            ...(unconfined === undefined ? {} : { sandboxNoneFor: [unconfined] }),
+            ...(await asking(io, options)),
+          },
         );
       }, options),
     );
+  withExamples(command, [
+    `mmm plugin exec calculator calculate --input '{"expression":"2+2*3"}'`,
+    'mmm plugin exec calculator calculate --input @input.json --json',
+    `echo '{"expression":"1/3"}' | mmm plugin exec calculator calculate --input -`,
+  ]);
+}
+
+/** Asks at the terminal for what the start needs, unless its input is what standard input is for. */
+async function asking(
+  io: Io,
+  options: GlobalOptions & { readonly input: string },
+): Promise<{ readonly prompter?: PermissionPrompter }> {
+  if (options.input === '-' || !mayAsk(io, options)) return {};
+  const { systemClock } = await import('@mmm/host');
+  return { prompter: new TerminalPrompter(io, systemClock, { once: true }) };
 }
 
 function showProgress(io: Io, value: ProgressValue): void {
   if (value.kind !== 'report') return;
-  const percent = value.fraction === undefined ? '' : `${Math.round(value.fraction * 100)} % `;
-  note(io, `${percent}${safeText(value.message ?? '')}`.trim());
+  const percent = value.fraction === undefined ? [] : [`${String(Math.round(value.fraction * 100)).padStart(3)} %`];
+  const message = value.message === undefined ? [] : [safeText(value.message)];
+  const parts = [...percent, ...message];
+  if (parts.length > 0) note(io, parts.join('  '));
 }
 
 function milliseconds(text: string): number {
@@ -65,31 +89,38 @@ function milliseconds(text: string): number {
 }
 
 async function readInput(io: Io, text: string): Promise<unknown> {
-  let json = text;
-  let place = '--input';
-  try {
-    if (text === '-') {
-      place = 'standard input';
-      json = await readStdin(io, wireLimits.messageBytesMax);
-    } else if (text.startsWith('@')) {
-      place = text.slice(1);
-      json = await readFile(resolve(io.cwd, place), 'utf8');
-    }
-  } catch (error) {
-    throw new MmmError(
-      'USAGE',
-      `The input cannot be read from ${place}: ${error instanceof Error ? error.message : String(error)}`,
-      { argument: '--input' },
-    );
+  const { json, place } = await inputText(io, text);
+  if (json.trim() === '') {
+    throw usage(`There is nothing in ${place}. Give JSON, such as {} for an empty input.`);
   }
   try {
     return JSON.parse(json);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new MmmError(
-      'USAGE',
-      `The input from ${place} is not JSON: ${reason}. Quote it for your shell: --input '{"key":"value"}'`,
-      { argument: '--input' },
-    );
+    throw usage(`The input from ${place} is not JSON: ${safeText(reason)}. ${advice(io, text)}`);
   }
+}
+
+async function inputText(io: Io, text: string): Promise<{ readonly json: string; readonly place: string }> {
+  if (text !== '-' && !text.startsWith('@')) return { json: text, place: '--input' };
+  const place = text === '-' ? 'standard input' : text.slice(1);
+  try {
+    const json =
+      text === '-' ? await readStdin(io, wireLimits.messageBytesMax) : await readFile(resolve(io.cwd, place), 'utf8');
+    // Editors of some systems begin a file with a mark that is no JSON.
+    return { json: json.replace(/^\uFEFF/, ''), place };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw usage(`The input cannot be read from ${place}: ${reason}`);
+  }
+}
+
+function advice(io: Io, text: string): string {
+  if (text === '-' || text.startsWith('@')) return 'It must be one JSON document.';
+  if (existsSync(resolve(io.cwd, text))) return `To read it from that file: --input @${text}`;
+  return `Quote it for your shell: --input '{"key":"value"}'`;
+}
+
+function usage(message: string): MmmError<'USAGE'> {
+  return new MmmError('USAGE', message, { argument: '--input' });
 }

@@ -1,9 +1,13 @@
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { SigningKeyInfo, TrustedKey } from '@mmm/bundle';
+import type { Host } from '@mmm/host';
 import { MmmError } from '@mmm/protocol';
 import type { Command } from 'commander';
-import { withHost } from '../open-host.ts';
-import { exitCodes, print, table } from '../output.ts';
-import { type Registry, withGlobals } from '../program.ts';
+import type { Io } from '../io.ts';
+import { withHost, withHostToRead } from '../open-host.ts';
+import { exitCodes, type GlobalOptions, print, table } from '../output.ts';
+import { type Registry, withExamples, withGlobals } from '../program.ts';
 
 /** `mmm key …`: your own signing keys and the keys of publishers you trust. */
 export function addKeyCommands(program: Command, registry: Registry): void {
@@ -37,7 +41,7 @@ export function addKeyCommands(program: Command, registry: Registry): void {
     .action((options) =>
       registry.select(
         (io) =>
-          withHost(io, options, async (host) => {
+          withHostToRead(io, options, async (host) => {
             const own = await host.keys.list();
             const trusted = host.trust.list();
             const document = {
@@ -57,18 +61,8 @@ export function addKeyCommands(program: Command, registry: Registry): void {
                 revoked: entry.revoked ?? null,
               })),
             };
-            const rows = trusted.map((entry) => [
-              entry.name,
-              entry.keyid,
-              entry.role,
-              entry.scopes.join(','),
-              entry.revoked === undefined ? 'trusted' : 'REVOKED',
-              own.some(({ keyid }) => keyid === entry.keyid) ? 'own' : '',
-            ]);
             const text =
-              rows.length === 0
-                ? 'No keys. Make one with: mmm key new'
-                : table([['NAME', 'KEY ID', 'ROLE', 'SCOPES', 'STATE', ''], ...rows]);
+              trusted.length + own.length === 0 ? 'No keys. Make one with: mmm key new' : keysText(trusted, own);
             print(io, options, document, text);
             return exitCodes.ok;
           }),
@@ -78,37 +72,38 @@ export function addKeyCommands(program: Command, registry: Registry): void {
   addTrustCommands(key, registry);
 }
 
+/** Two lines a key: who may sign what, and the public key as others need it. */
+function keysText(trusted: readonly TrustedKey[], own: readonly SigningKeyInfo[]): string {
+  const isOwn = (keyid: string): boolean => own.some((key) => key.keyid === keyid);
+  const rows = trusted.map((entry) => [
+    entry.name,
+    entry.keyid,
+    entry.role,
+    entry.scopes.join(','),
+    entry.revoked === undefined ? 'trusted' : 'REVOKED',
+    isOwn(entry.keyid) ? 'own' : '',
+  ]);
+  const untrusted = own.filter(({ keyid }) => !trusted.some((entry) => entry.keyid === keyid));
+  for (const { name, keyid } of untrusted) rows.push([name, keyid, '-', '-', 'not trusted', 'own']);
+  const [header = '', ...lines] = table([['NAME', 'KEY ID', 'ROLE', 'SCOPES', 'STATE', ''], ...rows]).split('\n');
+  const publicKeys = [...trusted, ...untrusted].map(({ publicKey }) => `  public key  ${publicKey}`);
+  return [header, ...lines.flatMap((line, index) => [line, publicKeys[index] ?? ''])].join('\n');
+}
+
 function addTrustCommands(key: Command, registry: Registry): void {
-  withGlobals(key.command('trust'))
+  const trust = withGlobals(key.command('trust'))
     .description('trust the publisher who owns a public key')
-    .argument('<public-key>', 'the key in base64, or @FILE to read it from a file')
+    .argument('<public-key>', 'the base64 line that `mmm key list` prints, or @FILE to read it from a file')
     .requiredOption('--name <name>', 'what to call the publisher')
     .option('--scope <plugin...>', 'plugins the key may sign: a name, "publisher/*" or "*"')
+    .option('--replace', 'change an own key, or take a name or scopes from a key that is trusted already')
     .action((text: string, options) =>
-      registry.select(
-        (io) =>
-          withHost(io, options, async (host) => {
-            const scopes: readonly string[] | undefined = options.scope;
-            if (scopes === undefined) {
-              throw new MmmError(
-                'USAGE',
-                'Say which plugins this key may sign: --scope NAME, --scope "publisher/*" or --scope "*".',
-                { argument: '--scope' },
-              );
-            }
-            const publicKey = text.startsWith('@') ? (await readFile(text.slice(1), 'utf8')).trim() : text;
-            const trusted = await host.trustKey({ publicKey, name: options.name, scopes });
-            print(
-              io,
-              options,
-              { name: trusted.name, keyid: trusted.keyid, scopes: trusted.scopes },
-              `Trusted ${trusted.keyid} as "${trusted.name}" for ${trusted.scopes.join(', ')}.`,
-            );
-            return exitCodes.ok;
-          }),
-        options,
-      ),
+      registry.select((io) => withHost(io, options, (host) => trustKey(io, options, host, text)), options),
     );
+  withExamples(trust, [
+    "mmm key trust kR2nF0aM5yYw8m5y0p8o2b6mJb0n4C6JQ8jv7u1m3Yg= --name acme --scope 'acme/*'",
+    'mmm key trust @acme.pub --name acme --scope acme/fetcher acme/reader',
+  ]);
   withGlobals(key.command('revoke'))
     .description('stop trusting a key; plugins it signed are refused from the next start on')
     .argument('<key>', 'its name or key id')
@@ -129,4 +124,46 @@ function addTrustCommands(key: Command, registry: Registry): void {
         options,
       ),
     );
+}
+
+interface TrustOptions extends GlobalOptions {
+  readonly name: string;
+  readonly scope?: readonly string[];
+  readonly replace?: boolean;
+}
+
+async function trustKey(io: Io, options: TrustOptions, host: Host, text: string): Promise<number> {
+  const { name, scope: scopes, replace = false } = options;
+  if (scopes === undefined) {
+    throw new MmmError(
+      'USAGE',
+      'Say which plugins this key may sign: --scope NAME, --scope "publisher/*" or --scope "*".',
+      { argument: '--scope' },
+    );
+  }
+  const publicKey = text.startsWith('@') ? await readKeyFile(io, text.slice(1)) : text;
+  const known = host.trust.list();
+  const trusted = await host.trustKey({ publicKey, name, scopes, replace });
+  const before = known.find(({ keyid }) => keyid === trusted.keyid);
+  const { describeTrust } = await import('@mmm/host');
+  const now = describeTrust(trusted);
+  const was = before === undefined ? undefined : describeTrust(before);
+  const said = was === undefined ? `as ${now}` : was === now ? `already, as ${now}` : `as ${now}; it was ${was}`;
+  const document = {
+    name: trusted.name,
+    keyid: trusted.keyid,
+    scopes: trusted.scopes,
+    before: before === undefined ? null : { name: before.name, scopes: before.scopes },
+  };
+  print(io, options, document, `Trusted ${trusted.keyid} ${said}.`);
+  return exitCodes.ok;
+}
+
+async function readKeyFile(io: Io, file: string): Promise<string> {
+  try {
+    return (await readFile(resolve(io.cwd, file), 'utf8')).trim();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new MmmError('USAGE', `The public key cannot be read from ${file}: ${reason}`, { argument: `@${file}` });
+  }
 }

@@ -1,7 +1,8 @@
+import type { DoctorReport } from '@mmm/host';
 import { type ErrorCode, errorHelp, MmmError } from '@mmm/protocol';
 import type { Command } from 'commander';
 import { allCommands, followWords, type NamedCommand } from '../command-tree.ts';
-import { withHost } from '../open-host.ts';
+import { withHostToRead } from '../open-host.ts';
 import { exitCodes, print, styler } from '../output.ts';
 import { type Registry, withGlobals } from '../program.ts';
 
@@ -12,8 +13,8 @@ export function addSystemCommands(program: Command, registry: Registry): void {
     .action((options) =>
       registry.select(
         (io) =>
-          withHost(io, options, async (host) => {
-            const report = await host.doctor();
+          withHostToRead(io, options, async (host, missing) => {
+            const report = withMissingHome(await host.doctor(), missing);
             const style = styler(io);
             const colours = { ok: 'green', warning: 'yellow', problem: 'red' } as const;
             const symbols = { ok: '✓', warning: '!', problem: '✗' } as const;
@@ -47,6 +48,13 @@ export function addSystemCommands(program: Command, registry: Registry): void {
     );
 }
 
+/** Examined was an empty home in the place of the one that is missing. */
+function withMissingHome(report: DoctorReport, missing: string | undefined): DoctorReport {
+  if (missing === undefined) return report;
+  const message = `${missing} is not there yet; the first command that changes something makes it`;
+  return { ...report, checks: report.checks.map((check) => (check.name === 'home' ? { ...check, message } : check)) };
+}
+
 interface Explanation {
   readonly document: unknown;
   readonly text: string;
@@ -72,9 +80,7 @@ async function explain(program: Command, topic: readonly string[]): Promise<Expl
   const names = found.command.commands.map((command) => command.name());
   const near = suggest(unknown, found.words.length > 0 ? names : [...names, ...allErrors().map(({ name }) => name)]);
   const hint =
-    near === undefined
-      ? 'Run mmm help for the list.'
-      : `Did you mean: ${['mmm help', ...found.words, near].join(' ')}`;
+    near === undefined ? 'Run mmm help for the list.' : `Did you mean: ${['mmm help', ...found.words, near].join(' ')}`;
   throw new MmmError('USAGE', `"${topic.join(' ')}" is neither a command nor an error of mmm. ${hint}`, {
     argument: unknown,
   });

@@ -75,7 +75,7 @@ export async function invoke(request: InvokeRequest, services: InvokeServices): 
       bundle: { key: services.bundleKey, readFile: (path) => services.readFile(path) },
     };
     const checked = schemas.inputNow(subject, request.input);
-    const input = checked instanceof Promise ? await checked : checked;
+    const input = checked instanceof Promise ? await inTime(checked, deadline, request, services) : checked;
     const call = new Call(request, services, deadline, subject, input);
     let ok = false;
     try {
@@ -206,7 +206,8 @@ class Call {
     } catch (error) {
       throw await this.#failure(error);
     }
-    return schemas.outputNow(this.#subject, output);
+    const checked = schemas.outputNow(this.#subject, output);
+    return checked instanceof Promise ? await inTime(checked, this.#deadline, this.#request, this.#services) : checked;
   }
 
   /** What the caller sees of what ended an attempt. */
@@ -266,33 +267,57 @@ class Call {
   }
 
   #facts(session?: Session): FailedCall {
-    const { plugin, capability, options } = this.#request;
-    const { queue, clock } = this.#services;
-    return {
-      plugin,
-      capability: capability.name,
-      method: pluginMethods.execute.name,
-      timeoutMs: options?.timeoutMs ?? idleMs(capability),
-      queued: queue.queued,
-      queuedMax: queue.queuedMax,
-      ...(session === undefined ? {} : { bytesMax: bytesMaxOf(session) }),
-      exitReason: () => exitReasonOf(session, clock),
-    };
+    return factsOf(this.#request, this.#services, session);
+  }
+}
+
+function factsOf(request: InvokeRequest, services: InvokeServices, session?: Session): FailedCall {
+  const { plugin, capability, options } = request;
+  const { queue, clock } = services;
+  return {
+    plugin,
+    capability: capability.name,
+    method: pluginMethods.execute.name,
+    timeoutMs: options?.timeoutMs ?? idleMs(capability),
+    queued: queue.queued,
+    queuedMax: queue.queuedMax,
+    ...(session === undefined ? {} : { bytesMax: bytesMaxOf(session) }),
+    exitReason: () => exitReasonOf(session, clock),
+  };
+}
+
+/** A schema that has to be read and compiled first takes from the time of the call that needs it. */
+async function inTime(
+  checked: Promise<unknown>,
+  deadline: CallerDeadline,
+  request: InvokeRequest,
+  services: InvokeServices,
+): Promise<unknown> {
+  try {
+    return await orAborted(checked, deadline.signal);
+  } catch (error) {
+    if (error instanceof MmmError) throw error;
+    const facts = factsOf(request, services);
+    if (deadline.endedBy === 'caller') throw cancelledError(facts);
+    if (deadline.endedBy === 'deadline') throw timeoutError(facts, 'could not be verified and its schemas read', error);
+    throw await callError(error, facts);
   }
 }
 
 /** Waits for something that always happens some time, or rejects with the signal's reason before that. */
-async function orAborted(happens: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+async function orAborted<T>(happens: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return await happens;
   signal.throwIfAborted();
-  await new Promise<void>((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
+  let onAbort: () => void = () => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
-    void happens.then(() => {
-      signal.removeEventListener('abort', onAbort);
-      resolve();
-    });
   });
+  try {
+    return await Promise.race([happens, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }
 
 /** How the session ended, as soon as that is known: the pipe closes before the process is gone. */

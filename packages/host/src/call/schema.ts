@@ -127,6 +127,8 @@ export class SchemaValidator {
       const schema = typeof source === 'string' ? await readSchema(source, subject.bundle) : source;
       return await compileSchema(schema, side, this.#suggest);
     } catch (error) {
+      // The plugin was refused as a whole: that is not about its schema.
+      if (error instanceof MmmError) throw error;
       throw schemaUnusable(subject, side, source, error);
     }
   }

@@ -21,6 +21,7 @@ import {
 } from '@mmm/rpc';
 import { redactedConnection } from '../config/redacted-connection.ts';
 import type { Redactor } from '../config/redactor.ts';
+import { safeLines, safeText } from '../display/safe-text.ts';
 import { hostLimits } from '../limits.ts';
 import type { PermittedPlugin } from '../permit/permitted.ts';
 import type { LaunchCommand } from '../sandbox/launch-command.ts';
@@ -121,7 +122,7 @@ class Turn {
   accept(method: string, kind: 'request' | 'notification'): true | RpcError {
     if (this.#open || method === 'log') return true;
     if (kind === 'request') this.#violate(method);
-    return RpcError.of('NotInitialized', `"${method}" came before initialize was answered.`);
+    return RpcError.of('NotInitialized', `"${safeText(method)}" came before initialize was answered.`);
   }
 }
 
@@ -157,8 +158,9 @@ async function requestInitialize(
   const outOfTurn = turn.violated.then((method) => {
     throw new MmmError(
       'HANDSHAKE_REFUSED',
-      `Plugin "${id}" sent the request "${method}" before it answered initialize. Only log is accepted until then.`,
-      { plugin: id, reason: `request ${method} out of turn`, stderrTail: child.stderrTail() },
+      `Plugin "${id}" sent the request "${safeText(method)}" before it answered initialize. ` +
+        'Only log is accepted until then.',
+      { plugin: id, reason: `request ${safeText(method)} out of turn`, stderrTail: child.stderrTail() },
     );
   });
   try {
@@ -173,9 +175,10 @@ async function requestInitialize(
 async function launchError(error: unknown, plugin: PermittedPlugin, child: Child, timeoutMs: number): Promise<unknown> {
   const { id } = plugin.spec;
   if (error instanceof RpcError) {
-    return new MmmError('HANDSHAKE_REFUSED', `Plugin "${id}" answered initialize with an error: ${error.message}`, {
+    const reason = safeText(error.message, 1000);
+    return new MmmError('HANDSHAKE_REFUSED', `Plugin "${id}" answered initialize with an error: ${reason}`, {
       plugin: id,
-      reason: error.message,
+      reason,
       stderrTail: child.stderrTail(),
     });
   }
@@ -203,7 +206,7 @@ async function launchError(error: unknown, plugin: PermittedPlugin, child: Child
     });
   }
   const issues = issuesSentence(error.issues ?? []);
-  const reason = issues === '' ? error.message : issues;
+  const reason = safeText(issues === '' ? error.message : issues, 2000);
   return new MmmError('HANDSHAKE_REFUSED', `Plugin "${id}" gave an answer to initialize that is not valid: ${reason}`, {
     plugin: id,
     reason,
@@ -219,7 +222,7 @@ function sandboxError(id: string, stderrTail: string): MmmError {
 }
 
 function withTail(sentence: string, stderrTail: string): string {
-  return stderrTail === '' ? sentence : `${sentence} Its last lines:\n${stderrTail}`;
+  return stderrTail === '' ? sentence : `${sentence} Its last lines:\n${safeLines(stderrTail)}`;
 }
 
 /** `{}` is valid: version 1, all capabilities of the manifest. A plugin may leave capabilities out, never add one. */
@@ -242,13 +245,16 @@ function checkAnswer(
   }
   const named = answer.plugin;
   if (named !== undefined && (named.name !== id || named.version !== manifest.plugin.version)) {
-    refuse(`says it is "${named.name}" ${named.version}; its manifest says "${id}" ${manifest.plugin.version}.`);
+    refuse(
+      `says it is "${safeText(named.name)}" ${safeText(named.version)}; ` +
+        `its manifest says "${id}" ${manifest.plugin.version}.`,
+    );
   }
   const declared = manifest.capabilities.map(({ kind, name }): CapabilityRef => ({ kind, name }));
   const offered = answer.capabilities?.map(({ kind, name }): CapabilityRef => ({ kind, name })) ?? declared;
   for (const { kind, name } of offered) {
     if (!declared.some((capability) => capability.kind === kind && capability.name === name)) {
-      refuse(`offers the ${kind} "${name}", which its signed manifest does not declare.`);
+      refuse(`offers the ${kind} "${safeText(name)}", which its signed manifest does not declare.`);
     }
   }
   return {

@@ -56,7 +56,8 @@ export class LiveSession implements Session {
   stop(reason: string): Promise<ExitReason> {
     this.#cause ??= { kind: 'requested', detail: reason };
     this.#stopping ??= this.#stopChild(this.#child, async () => {
-      const graceMs = hostLimits.shutdownGraceMs;
+      const isBusy = this.connection.inFlight > 0;
+      const graceMs = isBusy ? hostLimits.busyShutdownGraceMs : hostLimits.shutdownGraceMs;
       // Any answer, an error included, moves on to the next rung.
       await this.connection
         .call(pluginMethods.shutdown, { reason, grace_ms: graceMs }, { timeoutMs: graceMs })

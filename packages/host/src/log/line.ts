@@ -1,4 +1,5 @@
 import { logLevel } from '@mmm/protocol';
+import { boundedFields } from './bounded-fields.ts';
 import type { LogLine, LogStream } from './plugin-log.ts';
 import { printable } from './printable-json.ts';
 
@@ -11,8 +12,9 @@ const streams: readonly string[] = ['stderr', 'stdout', 'log', 'host'] satisfies
 export function formatLine(line: LogLine, bytesMax: number): string {
   const { at, stream, level, message } = line;
   const head = { at, stream, level, message: cut(message, bytesMax) };
-  const fields = boundedFields(line.fields, bytesMax);
-  const text = JSON.stringify(fields === undefined ? head : { ...head, fields });
+  const { fields } = line;
+  const isEmpty = fields === undefined || Object.keys(fields).length === 0;
+  const text = JSON.stringify(isEmpty ? head : { ...head, fields: boundedFields(fields, bytesMax) });
   return `${printable(text)}\n`;
 }
 
@@ -36,15 +38,11 @@ export function parseLine(text: string): LogLine | undefined {
 function cut(message: string, bytesMax: number): string {
   // One UTF-16 unit takes at most three bytes: most messages need not be measured.
   if (message.length * 3 <= bytesMax) return message;
-  const bytes = Buffer.from(message, 'utf8');
-  if (bytes.length <= bytesMax) return message;
+  const bytes = Buffer.byteLength(message);
+  if (bytes <= bytesMax) return message;
+  // Every UTF-16 unit takes at least one byte, so no more than this need be encoded.
+  const start = Buffer.from(message.slice(0, bytesMax), 'utf8');
   // A character that the cut goes through is left out.
-  const kept = bytes.toString('utf8', 0, bytesMax).replace(/\ufffd{1,3}$/u, '');
-  return `${kept}… (cut: it had ${bytes.length} bytes)`;
-}
-
-function boundedFields(fields: LogLine['fields'], bytesMax: number): LogLine['fields'] {
-  if (fields === undefined || Object.keys(fields).length === 0) return undefined;
-  const bytes = Buffer.byteLength(JSON.stringify(fields));
-  return bytes <= bytesMax ? fields : { left_out_bytes: bytes };
+  const kept = start.toString('utf8', 0, bytesMax).replace(/\ufffd{1,3}$/u, '');
+  return `${kept}… (cut: it had ${bytes} bytes)`;
 }

@@ -3,6 +3,7 @@ import { type LogLevel, wireLimits } from '@mmm/protocol';
 import type { Clock, Timer } from '@mmm/rpc';
 import { hostLimits } from '../limits.ts';
 import { formatLine, parseLine } from './line.ts';
+import { LineRate } from './line-rate.ts';
 import { linesFromEnd } from './lines-from-end.ts';
 
 /** Where a line came from: the plugin's stderr, its stray stdout, its `log` notifications, or the host. */
@@ -41,8 +42,7 @@ export class PluginLog {
   readonly #options: Required<Omit<PluginLogOptions, 'onLine'>>;
   readonly #onLine: PluginLogOptions['onLine'];
   #descriptor: number | undefined;
-  #tokens: number;
-  #refilledAtMs: number;
+  readonly #rate: LineRate;
   #dropped = 0;
   #report: Timer | undefined;
   #failures = 0;
@@ -59,8 +59,7 @@ export class PluginLog {
       files: options.files ?? hostLimits.logFiles,
     };
     this.#onLine = options.onLine;
-    this.#tokens = this.#options.linesPerSecond;
-    this.#refilledAtMs = clock.monotonic();
+    this.#rate = new LineRate(this.#options.linesPerSecond, clock);
   }
 
   /** Lines that could not be written because the disk failed. */
@@ -82,11 +81,21 @@ export class PluginLog {
     return found.reverse();
   }
 
-  /** Never throws and never waits for anything but the disk. After `close` it does nothing. */
-  write(line: Omit<LogLine, 'at'>): void {
+  /**
+   * Never throws and never waits for anything but the disk. After `close` it does nothing. A line given as a function
+   * is made only when it is within the rate: a flood must not cost what is done to each line.
+   */
+  write(line: Omit<LogLine, 'at'> | (() => Omit<LogLine, 'at'>)): void {
     if (this.#closed) return;
-    if (this.#take()) this.#append(line);
-    else this.#drop();
+    if (this.#rate.take()) this.#append(line);
+    else this.drop(1);
+  }
+
+  /** Counts lines that were over the rate before they came here. */
+  drop(lines: number): void {
+    if (this.#closed || lines === 0) return;
+    this.#dropped += lines;
+    this.#report ??= this.#clock.after(1000, () => this.#reportDropped()).unref();
   }
 
   /** Reports what was dropped and closes the file. */
@@ -95,22 +104,6 @@ export class PluginLog {
     this.#reportDropped();
     this.#closed = true;
     this.#release();
-  }
-
-  /** A token bucket that holds one second's lines: a burst of that many is kept whole. */
-  #take(): boolean {
-    const nowMs = this.#clock.monotonic();
-    const { linesPerSecond } = this.#options;
-    this.#tokens = Math.min(linesPerSecond, this.#tokens + ((nowMs - this.#refilledAtMs) / 1000) * linesPerSecond);
-    this.#refilledAtMs = nowMs;
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
-    return true;
-  }
-
-  #drop(): void {
-    this.#dropped += 1;
-    this.#report ??= this.#clock.after(1000, () => this.#reportDropped()).unref();
   }
 
   #reportDropped(): void {
@@ -125,21 +118,26 @@ export class PluginLog {
     this.#append({ stream: 'host', level: 'warn', message, fields: { dropped } });
   }
 
-  #append(line: Omit<LogLine, 'at'>): void {
-    const at = new Date(this.#clock.now()).toISOString();
+  #append(given: Omit<LogLine, 'at'> | (() => Omit<LogLine, 'at'>)): void {
     try {
-      this.#onLine?.({ at, ...line });
-    } catch {
-      // Whoever follows a log must not cost its lines.
-    }
-    try {
-      const bytes = Buffer.from(formatLine({ at, ...line }, this.#options.lineBytes), 'utf8');
+      const at = new Date(this.#clock.now()).toISOString();
+      const line = { at, ...(typeof given === 'function' ? given() : given) };
+      this.#follow(line);
+      const bytes = Buffer.from(formatLine(line, this.#options.lineBytes), 'utf8');
       const descriptor = this.#ready(bytes.length);
       // One write, so that lines of several processes do not mix. Half a line is skipped by the reader.
       writeSync(descriptor, bytes);
     } catch {
       this.#failures += 1;
       this.#release();
+    }
+  }
+
+  #follow(line: LogLine): void {
+    try {
+      this.#onLine?.(line);
+    } catch {
+      // Whoever follows a log must not cost its lines.
     }
   }
 

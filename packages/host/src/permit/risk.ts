@@ -251,7 +251,10 @@ function describeFiles({ path, access }: PermissionEntry<'filesystem'>): string 
   const within = below === '' ? folder : `${show(below)} in ${folder}`;
   const place = folder === undefined ? show(tree) : within;
   const verb = { read: 'Read', write: 'Read, change and delete', execute: 'Run programs from' }[access];
-  return access === 'execute' ? `${verb} ${place}.` : `${verb} ${place} and everything below it.`;
+  if (access === 'execute') return `${verb} ${place}.`;
+  // Only a folder can be spelt with /**; without it the path may be a file, and no file is looked at here.
+  const isFolder = tree !== path || (folder !== undefined && below === '');
+  return `${verb} ${place}${isFolder ? ' and everything below it' : ', and everything below it if it is a folder'}.`;
 }
 
 function describeNetwork({ host, private: isPrivate }: PermissionEntry<'network'>): string {

@@ -6,7 +6,6 @@ import type { LaunchCommand } from './launch-command.ts';
 import { bubblewrapProfile, insidePaths, type ProfileParts } from './profile.ts';
 
 export interface ProcessLaunch extends ProfileParts {
-  readonly plugin: string;
   /** Absolute path of a bubblewrap that was seen to work. */
   readonly bubblewrap: string;
   readonly granted: readonly Permission[];

@@ -2,10 +2,14 @@ import { hostLimits } from '../limits.ts';
 import type { DescriptorInput, EnforcementReport } from './launch-command.ts';
 import type { LibraryLayout } from './library-layout.ts';
 import type { Mount } from './mount.ts';
+import { requireMountPoint, requireWholeOptions } from './mount-point.ts';
 import { type HardLimits, limitArguments, type ResourceLimits } from './resource-limits.ts';
 import { hasSeccompFilter, seccompFilter } from './seccomp.ts';
 
-/** Paths as the plugin sees them. They say nothing about the host: no user name, no home folder. */
+/**
+ * Paths as the plugin sees them. They say nothing about the host, but they are no secret-keeping either:
+ * /proc/self/mountinfo names what is mounted by its path on the host's disk.
+ */
 export const insidePaths = {
   plugin: '/plugin',
   data: '/data',
@@ -19,6 +23,7 @@ export const insidePaths = {
  * Everything the profile depends on. Facts come in as values, so the profile can be read and tested without a machine.
  */
 export interface ProfileParts {
+  readonly plugin: string;
   /** Root without a user namespace, dropping to `uid`; or an ordinary user inside a user namespace. */
   readonly dropsRoot: boolean;
   readonly uid: number;
@@ -54,8 +59,13 @@ export interface BubblewrapProfile {
 
 const descriptors = { options: 3, status: 4, seccomp: 5, firstFile: 6 } as const;
 
-/** The whole confinement of one launch as bubblewrap options. */
+/**
+ * The whole confinement of one launch as bubblewrap options. Throws LAUNCH_FAILED for a mount that is not at a plain
+ * path of its own.
+ */
 export function bubblewrapProfile(parts: ProfileParts): BubblewrapProfile {
+  for (const { target } of [...parts.programs, ...parts.grants]) requireMountPoint(parts.plugin, target);
+  for (const path of parts.hidden) requireMountPoint(parts.plugin, path);
   const hasFilter = hasSeccompFilter(parts.architecture);
   const files = syntheticFiles(parts.uid);
   const blockDescriptor = parts.waitsForEgress === true ? descriptors.firstFile + files.length : null;
@@ -74,10 +84,13 @@ export function bubblewrapProfile(parts: ProfileParts): BubblewrapProfile {
     ...parts.hidden.flatMap((path) => ['--tmpfs', path, '--remount-ro', path]),
     ...bind({ source: parts.bundleDirectory, target: insidePaths.plugin, writable: false }),
     ...bind({ source: parts.dataDirectory, target: insidePaths.data, writable: true }),
+    // After everything that a plugin or a grant has a word in: what leaves root must be what we put there.
+    ...helperMounts(parts),
     // Last: from here on the root is read-only, so every folder to mount on must exist by now.
     ...['--remount-ro', '/dev', '--remount-ro', '/'],
     ...['--chdir', insidePaths.plugin],
   ];
+  requireWholeOptions(parts.plugin, options);
   return {
     options,
     args: ['--args', String(descriptors.options), '--', ...starter(parts), ...parts.argv],
@@ -119,23 +132,15 @@ function namespaces(dropsRoot: boolean): string[] {
   ];
 }
 
-/** Libraries, programs and the helpers: read-only, each at one path, links of the host's top level recreated. */
-function systemMounts(parts: ProfileParts): string[] {
-  const { layout, tools } = parts;
-  const needed = parts.dropsRoot ? [tools.setpriv, tools.prlimit] : [tools.prlimit];
-  const helpers = needed
-    .filter((tool) => tool !== null)
-    .map((source) => {
-      return { source, target: insideTool(source), writable: false };
-    });
+/** Libraries and programs: read-only, each at one path, links of the host's top level recreated. */
+function systemMounts({ layout, programs: found, plugin }: ProfileParts): string[] {
   const libraries = [...layout.folders, ...layout.files].map((path) => ({
     source: path,
     target: path,
     writable: false,
   }));
-  const programs = [...parts.programs, ...helpers].map((mount) => {
-    return { ...mount, target: withoutLinks(mount.target, layout) };
-  });
+  const programs = found.map((mount) => ({ ...mount, target: withoutLinks(mount.target, layout) }));
+  for (const { target } of programs) requireMountPoint(plugin, target);
   return [
     ...folders([
       '/etc',
@@ -147,6 +152,15 @@ function systemMounts(parts: ProfileParts): string[] {
     ...layout.links.flatMap(({ path, target }) => ['--symlink', target, path]),
     ...programs.flatMap(bind),
   ];
+}
+
+/** The programs that start the plugin, at names no other mount can have. */
+function helperMounts({ tools, dropsRoot }: ProfileParts): string[] {
+  const needed = dropsRoot ? [tools.setpriv, tools.prlimit] : [tools.prlimit];
+  const mounts = needed
+    .filter((tool) => tool !== null)
+    .map((source) => ({ source, target: insideTool(source), writable: false }));
+  return [...folders(mounts.length === 0 ? [] : [insidePaths.tools]), ...mounts.flatMap(bind)];
 }
 
 /** A mount point below a link is given by the real path: bubblewrap makes folders, and a link is in the way of one. */

@@ -1,6 +1,6 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { MmmError } from '@mmm/protocol';
+import { basename, dirname, join, normalize } from 'node:path';
+import { bundlePath, MmmError, permissionEntries } from '@mmm/protocol';
 import { type ExecutableFile, inspectExecutable } from './executable-file.ts';
 import { isLibraryPath, type LibraryLayout } from './library-layout.ts';
 import type { Mount } from './mount.ts';
@@ -37,6 +37,11 @@ const interpreterFolders: readonly { readonly program: RegExp; readonly folders:
   { program: /\/ruby(?:\d[\d.]*)?$/, folders: ['/usr/lib/ruby', '/usr/share/ruby*'] },
 ];
 
+/** What may be looked up on the program path and shown under /usr/bin: never anything with a `/` or a `..`. */
+const bareName = permissionEntries.commands.shape.name;
+/** A bundle names its own loader, and what it names is shown to it: so it can only be one, where loaders are. */
+const loaderPath = /^\/(?:(?:usr\/(?:local\/)?)?lib\w*|nix\/store|gnu\/store)\/(?:[^/\0]+\/)*ld[\w.-]*\.so(?:\.\d+)*$/;
+
 /** Finds what `command` starts. Throws PROGRAM_NOT_FOUND naming the folders searched, or LAUNCH_FAILED. */
 export async function findProgram(command: readonly string[], search: ProgramSearch): Promise<FoundProgram> {
   const [program = '', ...rest] = command;
@@ -60,7 +65,7 @@ export async function findCommand(name: string, search: ProgramSearch): Promise<
 
 async function showAt(path: string): Promise<Mount[]> {
   const source = await realpath(path).catch(() => undefined);
-  return source === undefined ? [] : [{ source, target: path, writable: false }];
+  return source === undefined ? [] : [readOnly(source, normalize(path))];
 }
 
 interface HostFile {
@@ -73,7 +78,7 @@ interface HostFile {
 async function bundleFile(program: string, search: ProgramSearch): Promise<HostFile | undefined> {
   const path = program.replace(/^(?:\.\/)+/, '');
   const isPath = program.includes('/');
-  if (program.startsWith('/') || path.split('/').includes('..')) {
+  if (!bundlePath.safeParse(path).success) {
     const searched = [search.bundleDirectory];
     throw notFound(
       search.plugin,
@@ -82,9 +87,11 @@ async function bundleFile(program: string, search: ProgramSearch): Promise<HostF
       'It must be a path inside the plugin folder or the bare name of a program.',
     );
   }
-  const source = join(search.bundleDirectory, path);
-  const status = await stat(source).catch(() => undefined);
-  if (status?.isFile() !== true) {
+  const bundle = await realpath(search.bundleDirectory);
+  const source = await realpath(join(bundle, path)).catch(() => undefined);
+  const isInside = source?.startsWith(`${bundle}/`) === true;
+  const status = source === undefined || !isInside ? undefined : await stat(source).catch(() => undefined);
+  if (source === undefined || status?.isFile() !== true) {
     if (isPath)
       throw notFound(search.plugin, program, [search.bundleDirectory], 'Build the plugin, or correct command[0].');
     return undefined;
@@ -102,6 +109,10 @@ async function bundleFile(program: string, search: ProgramSearch): Promise<HostF
 
 /** A bare name on the program path. `node` is always the host's own. */
 async function hostProgram(name: string, search: ProgramSearch, depth: number): Promise<FoundProgram> {
+  if (!bareName.safeParse(name).success) {
+    const fix = 'Name a program by its bare name in command[0], in the "#!" line and after `env`.';
+    throw launchFailed(search.plugin, `${JSON.stringify(name)} is not the bare name of a program`, fix);
+  }
   if (name === 'node') {
     const source = await realpath(search.nodePath);
     return launchable({ source, inside: search.view.node, mounts: [readOnly(source, '/usr/bin/node')] }, search, depth);
@@ -158,7 +169,12 @@ function interpreterOf(script: Extract<ExecutableFile, { kind: 'script' }>): {
 }
 
 async function loaderMounts(loader: string | null, search: ProgramSearch): Promise<Mount[]> {
-  if (loader === null || isLibraryPath(search.layout, loader)) return [];
+  if (loader === null) return [];
+  if (!loaderPath.test(loader) || normalize(loader) !== loader) {
+    const reason = `its program names ${JSON.stringify(loader)} as its loader, which is none`;
+    throw launchFailed(search.plugin, reason, 'Build it for the C library of this machine, or link it statically.');
+  }
+  if (isLibraryPath(search.layout, loader)) return [];
   const source = await realpath(loader).catch(() => undefined);
   if (source === undefined) {
     const fix = 'The program was built for another C library; build it for this one, or link it statically.';
@@ -171,7 +187,7 @@ async function foldersFor(paths: readonly string[]): Promise<Mount[]> {
   const wanted = interpreterFolders.filter(({ program }) => paths.some((path) => program.test(path)));
   const mounts: Mount[] = [];
   for (const pattern of wanted.flatMap(({ folders }) => folders)) {
-    for (const path of await expand(pattern)) mounts.push(readOnly(path, path));
+    for (const path of await expand(pattern)) mounts.push(readOnly(await realpath(path), path));
   }
   return mounts;
 }

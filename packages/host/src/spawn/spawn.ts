@@ -5,19 +5,23 @@ import { MmmError, wireLimits } from '@mmm/protocol';
 import type { Clock } from '@mmm/rpc';
 import { execa } from 'execa';
 import { hostLimits } from '../limits.ts';
+import { LineRate } from '../log/line-rate.ts';
 import type { LaunchCommand } from '../sandbox/launch-command.ts';
 import type { Child, ChildExit } from './child.ts';
 import { childTransport } from './child-transport.ts';
 import { type EgressDoors, openWay } from './egress-way.ts';
 import { ProcessGroup } from './process-group.ts';
+import { readLines } from './read-lines.ts';
 import { SandboxStatus } from './sandbox-status.ts';
-import { LineSplitter, LineTail } from './stderr-log.ts';
+import { LineTail } from './stderr-log.ts';
 
 export interface SpawnServices {
   readonly plugin: string;
   readonly clock: Clock;
   /** One line the plugin printed on stderr; `cut` when only its start is given. */
   onLine(stream: 'stderr', line: string, cut: boolean): void;
+  /** Lines on stderr over `wireLimits.logLinesPerSecond`, which `onLine` is not told of. */
+  onDropped?(lines: number): void;
   /** Opens the proxy of a launch with network grants. Such a launch fails without it. */
   readonly egress?: EgressDoors;
   /** Makes a line fit to be kept, in the log and in the tail. Default: as it is. */
@@ -52,8 +56,8 @@ export async function spawn(command: LaunchCommand, services: SpawnServices): Pr
   }
   // Everything is attached in this turn: execa lets streams nobody listens to run dry in the next one.
   const transport = childTransport(stdin, stdout);
-  const tail = new LineTail(hostLimits.stderrTailBytes);
-  readLines(stderr, tail, services);
+  const tail = new LineTail(hostLimits.stderrTailBytes, services.redact);
+  keepLines(stderr, tail, services);
   const status = statusOf(command, subprocess.stdio);
   const group = new ProcessGroup(pid, status);
   const startedAtMs = services.clock.now();
@@ -86,7 +90,7 @@ export async function spawn(command: LaunchCommand, services: SpawnServices): Pr
     transport,
     exited,
     stderrTail: () => tail.text(),
-    addToTail: (line) => tail.add(services.redact?.(line, false) ?? line),
+    addToTail: (line) => tail.add(line),
     closeInput: () => {
       stdin.end();
     },
@@ -108,15 +112,19 @@ function feed(stream: unknown, bytes: Uint8Array): void {
   pipe.end(bytes);
 }
 
-function readLines(stderr: Readable, tail: LineTail, services: SpawnServices): void {
-  const lines = new LineSplitter(wireLimits.logLineBytes, (printed, cut) => {
-    const line = services.redact?.(printed, cut) ?? printed;
-    tail.add(line);
-    services.onLine('stderr', line, cut);
+function keepLines(stderr: Readable, tail: LineTail, services: SpawnServices): void {
+  const rate = new LineRate(wireLimits.logLinesPerSecond, services.clock);
+  readLines(stderr, wireLimits.logLineBytes, services.clock, {
+    admits: () => rate.take(),
+    line: (printed, cut) => {
+      tail.add(printed, cut);
+      services.onLine('stderr', services.redact?.(printed, cut) ?? printed, cut);
+    },
+    dropped: (lines, bytes) => {
+      tail.addFrom(bytes);
+      services.onDropped?.(lines);
+    },
   });
-  stderr.on('data', (chunk: Buffer) => lines.push(chunk));
-  stderr.on('end', () => lines.end());
-  stderr.on('error', () => undefined);
 }
 
 function statusOf(command: LaunchCommand, stdio: readonly unknown[]): SandboxStatus | undefined {

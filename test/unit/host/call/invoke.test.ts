@@ -361,3 +361,23 @@ test('Completions come from the plugin; without the method there are none', asyn
   (await reached()).fail(new CallFailed('timeout', 'x'));
   await failed;
 });
+
+test('Calls wait while the plugin does not read instead of failing as busy, and end when their time is over', async () => {
+  const { call, reached, clock, fresh } = make();
+  const session = fresh();
+  session.isFull = true;
+  const abort = new AbortController();
+  const waiting = call();
+  const cancelled = rejection(call({ signal: abort.signal }), 'CALL_CANCELLED');
+  const late = rejection(call({ timeoutMs: 1_000 }), 'CALL_TIMEOUT');
+  await settled();
+  assert.equal(session.calls.length, 0);
+  abort.abort();
+  await cancelled;
+  await clock.advance(1_000);
+  assert.match((await late).message, /did not read what it was sent within 1 s/);
+  session.makeRoom();
+  (await reached()).answer({ output: 2 });
+  assert.equal((await waiting).output, 2);
+  assert.equal(session.calls.length, 1);
+});

@@ -104,8 +104,47 @@ test('long messages and fields are cut and say so; characters stay whole', (t) =
   log.write(line('ää€ä€'));
   const [first, second] = PluginLog.read(file, { lines: 10 });
   assert.equal(first?.message, 'äääää… (cut: it had 14 bytes)');
-  assert.deepEqual(first?.fields, { left_out_bytes: 61 });
+  assert.deepEqual(first?.fields, { left_out: 'more than 10 bytes' });
   assert.equal(second?.message, 'ää€ä… (cut: it had 12 bytes)');
+  log.close();
+});
+
+test('a line over the rate is not even made, and what others dropped is counted with it', async (t) => {
+  const file = join(tempFolder(t), 'p.jsonl');
+  const clock = new FakeClock();
+  const log = new PluginLog(file, clock, { linesPerSecond: 2 });
+  let made = 0;
+  for (let index = 0; index < 100; index += 1) {
+    log.write(() => {
+      made += 1;
+      return line(`line ${index}`);
+    });
+  }
+  log.drop(1000);
+  assert.equal(made, 2);
+  await clock.advance(1000);
+  assert.equal(messages(file).at(-1), '1098 lines dropped: the plugin wrote more than 2 a second');
+  log.close();
+});
+
+test('large fields are left out without being written as JSON first', (t) => {
+  const file = join(tempFolder(t), 'p.jsonl');
+  const log = new PluginLog(file, new FakeClock());
+  const circular: Record<string, unknown> = {};
+  circular.self = circular;
+  const unreadable = {
+    toJSON: () => {
+      throw new Error('it was written as JSON');
+    },
+  };
+  const many = Array.from({ length: 100_000 }, () => unreadable);
+  const long = { text: 'x'.repeat(100_000), unreadable };
+  for (const fields of [circular, { many }, { long }, Object.fromEntries(many.entries())]) {
+    log.write({ ...line('large'), fields });
+    assert.deepEqual(PluginLog.read(file, { lines: 1 })[0]?.fields, { left_out: 'more than 65536 bytes' });
+  }
+  log.write({ ...line('small'), fields: { many: many.slice(0, 10).map(String) } });
+  assert.equal(log.failures, 0);
   log.close();
 });
 
@@ -130,9 +169,7 @@ test('a failing disk is counted and never thrown, and writing goes on when it is
   log.write(line('a link'));
   assert.equal(log.failures, 2);
   rmSync(file);
-  const circular: Record<string, unknown> = {};
-  circular.self = circular;
-  log.write({ ...line('not JSON'), fields: circular });
+  log.write({ ...line('not JSON'), fields: { big: 1n } });
   assert.equal(log.failures, 3);
   log.write(line('well'));
   assert.deepEqual(messages(file), ['well']);

@@ -149,7 +149,7 @@ test('every level and every kind has a name, a sentence, a colour and a symbol o
 const sentences: Record<string, string> = {
   'filesystem=read:/srv/data/**': 'Read /srv/data and everything below it.',
   'filesystem=write:${project}': 'Read, change and delete the project and everything below it.',
-  'filesystem=read:${home}/Music': 'Read Music in your home folder and everything below it.',
+  'filesystem=read:${home}/Music': 'Read Music in your home folder, and everything below it if it is a folder.',
   'filesystem=execute:/opt/tool': 'Run programs from /opt/tool.',
   'network=api.example.com': 'Connect to api.example.com on port 443.',
   'network=http://api.example.com': 'Connect to api.example.com on port 80.',

@@ -1,0 +1,42 @@
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createHost, type Host, type HostOptions, signPlugin } from '@mmm/host';
+import { program } from './programs.ts';
+
+/** A tool whose input and output have schemas, so that both are checked in every call. */
+const manifest = (name: string) => `schema = 1
+
+[plugin]
+name = "${name}"
+version = "1.0.0"
+description = "Answers with its input"
+license = "MIT"
+command = ["node", "main.cjs"]
+
+[[capabilities]]
+kind = "tool"
+name = "run"
+idempotent = true
+input = { type = "object", required = ["text"], properties = { text = { type = "string" } } }
+output = { type = "object", required = ["text"], properties = { text = { type = "string" } } }
+`;
+
+/** A host on a home of its own in which the echo plugin is signed and installed. */
+export async function openHost(folder: string, confined: boolean): Promise<Host> {
+  const home = join(folder, confined ? 'confined' : 'unconfined');
+  const options: HostOptions = { home, ...(confined ? {} : { sandboxNoneFor: ['echo'] }) };
+  const host = await createHost(options);
+  const key = await host.keys.create('bench');
+  await host.trust.add({ publicKey: key.publicKey, name: 'bench', role: 'publisher', scopes: ['*'] }, new Date());
+  const source = join(folder, `${confined ? 'confined' : 'unconfined'}-source`);
+  writePlugin(source, 'echo');
+  await signPlugin(source, key);
+  await host.install(source, { grantRequested: true });
+  return host;
+}
+
+export function writePlugin(folder: string, name: string): void {
+  mkdirSync(folder, { recursive: true });
+  cpSync(program('echo-lines.cjs'), join(folder, 'main.cjs'));
+  writeFileSync(join(folder, 'plugin.toml'), manifest(name));
+}

@@ -1,2 +1,0 @@
-export { describeExit } from './exit-error.ts';
-export { safeLines, safeText } from './safe-text.ts';
