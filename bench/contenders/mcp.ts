@@ -8,7 +8,7 @@ export const mcp: Contender = {
   name: 'MCP SDK over stdio',
   open: async () => {
     // Its transport waits for the drained pipe once for each call in flight, and Node warns about that.
-    EventEmitter.defaultMaxListeners = 100;
+    EventEmitter.defaultMaxListeners = 1000;
     const transport = new StdioClientTransport({
       command: process.execPath,
       args: [program('echo-lines.cjs')],

@@ -10,10 +10,16 @@ const answers = {
       ? {}
       : { protocolVersion, capabilities: { tools: {} }, serverInfo: { name: 'echo', version: '1.0.0' } },
 };
-let rest = '';
+let pieces = [];
 process.stdin.setEncoding('utf8');
 process.stdin.on('data', (chunk) => {
-  const text = rest + chunk;
+  const last = chunk.lastIndexOf('\n');
+  if (last < 0) {
+    pieces.push(chunk);
+    return;
+  }
+  const text = pieces.length === 0 ? chunk : pieces.join('') + chunk;
+  pieces = last === chunk.length - 1 ? [] : [chunk.slice(last + 1)];
   let from = 0;
   let out = '';
   for (let to = text.indexOf('\n'); to >= 0; to = text.indexOf('\n', from)) {
@@ -21,7 +27,6 @@ process.stdin.on('data', (chunk) => {
     from = to + 1;
     if (id !== undefined) out += send(id, answers[method]?.(params) ?? {});
   }
-  rest = text.slice(from);
-  if (out !== '') process.stdout.write(out);
+  process.stdout.write(out);
 });
 process.stdin.on('end', () => process.exit(0));

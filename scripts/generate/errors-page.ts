@@ -22,10 +22,10 @@ export function errorsPage(): string {
   return `${[
     '# Errors',
     [
-      'Every error has a number such as `E0601`, a name such as `INPUT_INVALID`, and a sentence for people. Numbers and',
-      'names are never reused. With `--json` the command prints `{"error":{"code","name","message","data"}}`: `code` is',
-      'the number, `name` the name, and `data` what the error is about, with keys in `snake_case`. A program that embeds',
-      'the host finds the name in `code` of the `MmmError`. `mmm help` takes the number and the name.',
+      'Every error has a number such as `E0601`, a name such as `INPUT_INVALID`, and a sentence for people. Numbers',
+      'and names are never reused. `mmm help` takes both. With `--json` the command prints an error as',
+      '`{"error":{"code","name","message","data"}}`: `code` is the number, `name` the name, and `data` what it is',
+      'about, with keys in `snake_case`. A program that embeds the host finds the name in `code` of the `MmmError`.',
       'This page is generated: `npm run generate`.',
     ].join('\n'),
     ...codes.map(section),

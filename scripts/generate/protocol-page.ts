@@ -2,6 +2,7 @@ import {
   type AnyMethod,
   capabilityKinds,
   hostMethods,
+  hostVersion,
   kindShapes,
   manifest,
   passiveKinds,
@@ -10,6 +11,7 @@ import {
   permissionSet,
   pluginMethods,
   protocolFeatures,
+  servedHostMethods,
   sharedMethods,
   wireErrors,
   wireLimits,
@@ -23,6 +25,7 @@ const marker = /<!-- generated: ([a-z-]+) -->\n[\s\S]*?<!-- end of generated -->
 export function protocolPage(page: string, limits: string): string {
   const parts = new Map<string, string>([
     ['plugin-methods', methodSections(pluginMethods)],
+    ['served', servedSentence()],
     ['host-methods', methodSections(hostMethods)],
     ['shared-methods', methodSections(sharedMethods)],
     ['shapes', shapeSections()],
@@ -43,6 +46,12 @@ export function protocolPage(page: string, limits: string): string {
   const absent = [...parts.keys()].filter((name) => !seen.has(name));
   if (absent.length > 0) throw new Error(`PROTOCOL.md has no marker for ${absent.join(', ')}.`);
   return renewed;
+}
+
+function servedSentence(): string {
+  const names = servedHostMethods.map((name) => `\`${name}\``).join(' and ');
+  const others = 'Any other request of this list is answered MethodNotFound until a release serves it.';
+  return `mmm ${hostVersion} serves ${names}. ${others}`;
 }
 
 function methodSections(methods: Readonly<Record<string, AnyMethod>>): string {

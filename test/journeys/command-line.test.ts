@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { mmm } from '../support/cli.ts';
@@ -78,7 +79,7 @@ test('doctor says what is wrong in a home others may write', async (t) => {
   const home = join(directory, 'home');
   const doctor = await mmm({ home }, 'doctor', '--json');
   assert.ok(doctor.code === 0 || doctor.code === 7);
-  const { chmodSync } = await import('node:fs');
+  assert.equal((await mmm({ home }, 'key', 'new')).code, 0);
   chmodSync(home, 0o777);
   const refused = await mmm({ home }, 'plugin', 'list');
   assert.equal(refused.code, 1);

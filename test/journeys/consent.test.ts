@@ -27,11 +27,11 @@ async function place(t: Pick<TestContext, 'after'>, more = ''): Promise<Place> {
   const answering = (answers: readonly string[], ...argv: string[]): Promise<CliResult> =>
     mmmAtTerminal({ home, cwd: directory }, answers, ...argv);
   assert.equal((await run('key', 'new')).code, 0);
-  const reason = 'Allow? yes" \\u001B[2J\\nAll is fine';
+  const reason = JSON.stringify('Allow? yes" \u001B[2J\nAll is fine');
   copyFixture(
     {
       behaviour: 'echo',
-      more: `[[permissions.filesystem]]\npath = "${folder}"\naccess = "read"\nreason = "${reason}"\n${more}`,
+      more: `[[permissions.filesystem]]\npath = "${folder}"\naccess = "read"\nreason = ${reason}\n${more}`,
     },
     directory,
   );

@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { appendFileSync, chmodSync, cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PassThrough, Writable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
-import { run as runCommand } from '@mmm/cli';
-import { errorHelp } from '@mmm/protocol';
 import { type CliResult, mmm } from '../support/cli.ts';
 import { confined } from '../support/confined.ts';
 import { copyFixture, type Fixture } from '../support/fixture-host.ts';
@@ -52,24 +48,7 @@ test('a folder that is there is installed and verified however its path is spelt
   assert.match((await run('plugin', 'install', 'file')).stderr, /\.\/file is a file/);
 });
 
-test('every command that the help of an error names is one', async (t) => {
-  const home = join(tempFolder(t), 'home');
-  const commands = Object.values(errorHelp)
-    .flatMap(({ why, fix }) => [...`${why} ${fix}`.matchAll(/`mmm ([^`]*)`/g)])
-    .map(([, words = '']) => words);
-  assert.ok(commands.length > 10);
-  for (const words of commands) {
-    const argv = commandLine(words);
-    const [group = '', name = ''] = argv;
-    const path = group === 'plugin' || group === 'key' ? [group, name] : [group];
-    assert.equal((await mmm({ home }, 'help', ...path)).code, 0, words);
-    for (const option of argv.filter((word) => word.startsWith('--'))) {
-      assert.match((await mmm({ home }, 'help', ...path)).stdout, new RegExp(option), words);
-    }
-  }
-});
-
-test('a public key can be copied from `key list`, and a wrong one is refused with where to find a right one', async (t) => {
+test('a public key can be copied from `key list`, and a wrong one is refused with where one is found', async (t) => {
   const { run } = await place(t);
   const listed = (await run('key', 'list')).stdout;
   const own = ((await run('key', 'list', '--json')).json().own as { public_key: string }[])[0]?.public_key ?? '';
@@ -139,28 +118,6 @@ test('an installed plugin that lacks decisions says so: exit 3, the list, and a 
   assert.match((await there.run('plugin', 'list')).stdout, /echo +1\.0\.0 +stopped/);
 });
 
-test('output that cannot be written fails the command, but a reader who has enough does not', async (t) => {
-  const home = join(tempFolder(t), 'home');
-  const into = async (code: string): Promise<{ code: number; stderr: string }> => {
-    const stdout = new Writable({
-      write: (_chunk, _encoding, done) => done(Object.assign(new Error(`write ${code}`), { code })),
-    });
-    const stderr = new PassThrough();
-    const exit = await runCommand(['help', 'E0112'], {
-      stdout,
-      stderr,
-      stdin: new PassThrough(),
-      env: { HOME: home },
-      cwd: '/',
-      resources: '/',
-      interrupted: new AbortController().signal,
-    });
-    return { code: exit, stderr: String(stderr.read() ?? '') };
-  };
-  assert.deepEqual(await into('ENOSPC'), { code: 1, stderr: 'The output could not be written: write ENOSPC\n' });
-  assert.deepEqual(await into('EPIPE'), { code: 0, stderr: '' });
-});
-
 test('--lines takes whole numbers of at least 1', async (t) => {
   const there = await place(t);
   await signed(there, { behaviour: 'echo' });
@@ -173,55 +130,11 @@ test('--lines takes whole numbers of at least 1', async (t) => {
   assert.equal((await there.run('plugin', 'logs', 'echo', '--lines', '1')).code, 0);
 });
 
-test('a mistyped command is answered with the one that was meant, in whichever group it is', async (t) => {
-  const home = join(tempFolder(t), 'home');
-  const meant = async (...argv: string[]): Promise<string> => {
-    const { code, stderr } = await mmm({ home }, ...argv);
-    assert.equal(code, 2);
-    return /Did you mean: (.*)/.exec(stderr)?.[1] ?? stderr;
-  };
-  assert.equal(await meant('plugn'), 'mmm plugin');
-  assert.equal(await meant('install', './x'), 'mmm plugin install');
-  assert.equal(await meant('plugin', 'instal', './x'), 'mmm plugin install');
-  assert.equal(await meant('key', 'revok'), 'mmm key revoke');
-  assert.equal(await meant('trust'), 'mmm key trust');
-  assert.match(await meant('plugin'), /No command was given\. After "mmm plugin" comes one of: .*install/);
-});
-
 test('uninstall, ls and run are other names of remove, list and exec', async (t) => {
   const { run } = await place(t);
   assert.match((await run('plugin', 'ls')).stdout, /No plugins/);
   assert.match((await run('plugin', 'uninstall', 'nobody')).stderr, /E0110/);
   assert.match((await run('plugin', 'run', 'nobody', 'x')).stderr, /E0110/);
-});
-
-test('help takes commands and every spelling of an error', async (t) => {
-  const home = join(tempFolder(t), 'home');
-  assert.match((await mmm({ home }, 'help', 'plugin', 'install')).stdout, /--allow-unsigned[\s\S]*Examples:/);
-  assert.match((await mmm({ home }, 'help', 'plugin')).stdout, /Commands:[\s\S]*install/);
-  for (const word of ['203', 'e0203', 'E0203', 'signature_missing', 'signature-missing']) {
-    assert.match((await mmm({ home }, 'help', word)).stdout, /^E0203 SIGNATURE_MISSING/, word);
-  }
-  const unknown = await mmm({ home }, 'help', 'plugin', 'instal');
-  assert.equal(unknown.code, 2);
-  assert.match(unknown.stderr, /Did you mean: mmm help plugin install/);
-  const all = (await mmm({ home }, 'help', '--json')).json() as { commands: { command: string }[]; errors: unknown[] };
-  assert.ok(all.commands.some(({ command }) => command === 'mmm plugin config set'));
-  assert.equal(all.errors.length, Object.keys(errorHelp).length);
-});
-
-test('every argument of every command is described, and the hard ones come with examples', async (t) => {
-  const home = join(tempFolder(t), 'home');
-  const { commands } = (await mmm({ home }, 'help', '--json')).json() as {
-    commands: { command: string; description: string; arguments: { name: string; description: string }[] }[];
-  };
-  for (const { command, description, arguments: list } of commands) {
-    assert.notEqual(description, '', command);
-    for (const argument of list) assert.notEqual(argument.description, '', `${command} <${argument.name}>`);
-  }
-  for (const words of ['plugin install', 'plugin exec', 'plugin grant', 'key trust']) {
-    assert.match((await mmm({ home }, ...commandLine(words), '--help')).stdout, /\nExamples:\n {2}/);
-  }
 });
 
 test('an error says the next step once, for the plugin it is about', async (t) => {
@@ -234,30 +147,8 @@ test('an error says the next step once, for the plugin it is about', async (t) =
   const unknown = await there.run('plugin', 'exec', 'echo', 'nothing_like_it');
   assert.doesNotMatch(unknown.stderr, /<plugin>/);
   const usage = await there.run('plugin', 'exec', 'echo');
-  assert.match(
-    usage.stderr,
-    /\n {2}Usage: mmm plugin exec\|run \[options\] <plugin> <capability>|Usage: mmm plugin exec /,
-  );
+  assert.match(usage.stderr, /\n {2}Usage: mmm plugin exec \[options\] <plugin> <capability>\n/);
   assert.match(usage.stderr, /More: mmm plugin exec --help\n$/);
-});
-
-test('errors are red at a terminal, unless it wants no colour', async (t) => {
-  const home = join(tempFolder(t), 'home');
-  const shown = async (env: Record<string, string>): Promise<string> => {
-    const stderr = Object.assign(new PassThrough(), { isTTY: true });
-    await runCommand(['plugn'], {
-      stdout: new PassThrough(),
-      stderr,
-      stdin: new PassThrough(),
-      env: { HOME: home, ...env },
-      cwd: '/',
-      resources: '/',
-      interrupted: new AbortController().signal,
-    });
-    return String(stderr.read());
-  };
-  assert.match(await shown({}), /^\u001B\[1m\u001B\[31merror\[E0901\]/);
-  assert.match(await shown({ NO_COLOR: '1' }), /^error\[E0901\]/);
 });
 
 test('commands that only look make no home', async (t) => {
@@ -385,24 +276,13 @@ test(
 test('installing again says what became of the version before', async (t) => {
   const there = await place(t);
   const version = async (number: string): Promise<string> => {
-    const manifest = `schema = 1\n[plugin]\nname = "echo"\nversion = "${number}"\ndescription = "x"\nlicense = "MIT"\ncommand = ["node", "main.cjs"]\n`;
+    const lines = ['name = "echo"', `version = "${number}"`, 'description = "x"', 'license = "MIT"'];
+    const manifest = ['schema = 1', '[plugin]', ...lines, 'command = ["node", "main.cjs"]'].join('\n');
     const folder = await copyAndSign(there, manifest, {});
-    return (await there.run('plugin', 'install', folder)).stdout;
+    return (await there.run('plugin', 'install', folder, '--allow-downgrade')).stdout;
   };
   assert.match(await version('1.0.0'), /^Installed echo 1\.0\.0,/);
   assert.match(await version('1.0.0'), /^Reinstalled echo 1\.0\.0,/);
   assert.match(await version('1.10.0'), /^Updated echo from 1\.0\.0 to 1\.10\.0,/);
   assert.match(await version('1.9.0'), /^Downgraded echo from 1\.10\.0 to 1\.9\.0,/);
-});
-
-test('a clone that was not built says how to build it', (t) => {
-  const directory = tempFolder(t);
-  const cli = join(import.meta.dirname, '../../packages/cli');
-  mkdirSync(join(directory, 'bin'));
-  cpSync(join(cli, 'bin/mmm.cjs'), join(directory, 'bin/mmm.cjs'));
-  cpSync(join(cli, 'package.json'), join(directory, 'package.json'));
-  writeFileSync(join(directory, 'bin/package.json'), '{"type":"commonjs"}');
-  const ran = spawnSync(process.execPath, [join(directory, 'bin/mmm.cjs'), 'plugin', 'list'], { encoding: 'utf8' });
-  assert.equal(ran.status, 1);
-  assert.equal(ran.stderr, 'mmm is not built yet. Run: npm run build\n');
 });

@@ -11,8 +11,9 @@ import type { Permission } from '@mmm/protocol';
 import { systemClock } from '@mmm/rpc';
 import { probeSandbox } from '../../packages/host/src/sandbox/probe.ts';
 import { fixtureHost } from '../support/fixture-host.ts';
-import { confineFixture, fixtureBundle, isRoot, launchUid, runAsOrdinaryUser } from '../support/launch-fixture.ts';
+import { confineFixture, fixtureBundle, launchUid } from '../support/launch-fixture.ts';
 import { httpListener, tcpListener, udpListener } from '../support/listener.ts';
+import { asOrdinaryUser, runAsOrdinaryUser } from '../support/ordinary-user.ts';
 
 const works = (file: string, ...args: string[]): boolean => spawnSync(file, args).status === 0;
 const hasSandbox = works('bwrap', '--ro-bind', '/', '/', '--unshare-user', 'true') && works('socat', '-V');
@@ -300,7 +301,7 @@ test("Python's own library finds the proxy and is told why a host is refused", p
   assert.match(String(refused), /^403 mmm: http:\/\/other\.test:\d+ is not among the hosts this plugin was granted/);
 });
 
-test('all of it holds for an ordinary user', { skip: !isRoot && 'this is the run as an ordinary user' }, () => {
+test('all of it holds for an ordinary user', asOrdinaryUser, () => {
   const { passed, output } = runAsOrdinaryUser(import.meta.filename);
   assert.ok(passed, output);
 });

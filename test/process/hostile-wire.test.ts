@@ -124,7 +124,7 @@ test('a plugin that never reads stdin gets a bounded queue', flood, async (t) =>
   await Promise.all([deaf.start(), echo.start()]);
   const before = residentMb();
   const payload = 'x'.repeat(1024 * 1024);
-  const calls = Array.from({ length: 40 }, () =>
+  const calls = Array.from({ length: 100 }, () =>
     deaf.execute('run', payload, { timeoutMs: 1_000 }).then(
       () => 'answered',
       (error: unknown) => (error instanceof MmmError ? error.code : String(error)),

@@ -18,8 +18,8 @@ import {
   launchFixture,
   launchUid,
   openFolder,
-  runAsOrdinaryUser,
 } from '../support/launch-fixture.ts';
+import { asOrdinaryUser, runAsOrdinaryUser } from '../support/ordinary-user.ts';
 
 const hasBubblewrap = spawnSync('bwrap', ['--ro-bind', '/', '/', '--unshare-user', 'true']).status === 0;
 const hasPython = spawnSync('/usr/bin/python3', ['--version']).status === 0;
@@ -242,7 +242,7 @@ test('descriptors the host inherited are sealed before they reach a plugin', (t)
   assert.equal(run.stdout.trim(), 'true 0', run.stderr);
 });
 
-test('the same holds for an ordinary user', { skip: !isRoot && 'this is the run as an ordinary user' }, () => {
+test('the same holds for an ordinary user', asOrdinaryUser, () => {
   const { passed, output } = runAsOrdinaryUser(import.meta.filename);
   assert.ok(passed, output);
 });

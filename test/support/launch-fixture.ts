@@ -135,28 +135,3 @@ export function fixtureBundle(t: TestContext, name: string): string {
   spawnSync('chmod', ['-R', 'a+rX', bundle]);
   return bundle;
 }
-
-/** Runs a test file again as an ordinary user; its output is the error when it fails. */
-export function runAsOrdinaryUser(file: string): { passed: boolean; output: string } {
-  const home = mkdtempSync(join(tmpdir(), 'mmm-user-'));
-  try {
-    spawnSync('chown', ['12345:12345', home]);
-    const { NODE_TEST_CONTEXT: _context, ...inherited } = process.env;
-    const { status, stdout, stderr } = spawnSync(
-      'setpriv',
-      [
-        ...['--reuid=12345', '--regid=12345', '--clear-groups', '--', process.execPath, '--import', 'tsx'],
-        ...['--conditions=mmm-source', '--test', '--test-reporter=tap', file],
-      ],
-      {
-        env: { ...inherited, HOME: home },
-        cwd: join(import.meta.dirname, '../..'),
-        encoding: 'utf8',
-        timeout: 120_000,
-      },
-    );
-    return { passed: status === 0, output: `${stdout}${stderr}` };
-  } finally {
-    rmSync(home, { recursive: true, force: true });
-  }
-}

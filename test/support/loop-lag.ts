@@ -1,15 +1,30 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { systemClock } from '@mmm/rpc';
 
-/** Longest time the event loop was kept from turning while `work` ran, in milliseconds. */
+const tickMs = 5;
+
+/**
+ * Longest time that this process kept its event loop from turning while `work` ran, in milliseconds. Time that the
+ * machine gave to others is not counted: a turn is late by no more than the processor time this process used in it.
+ */
 export async function loopLagMs(work: () => Promise<unknown>): Promise<number> {
-  const monitor = monitorEventLoopDelay({ resolution: 5 });
-  monitor.enable();
+  let longest = 0;
+  let at = systemClock.monotonic();
+  let used = process.cpuUsage();
+  let timer = systemClock.after(tickMs, tick);
+  function tick(): void {
+    const now = systemClock.monotonic();
+    const { user, system } = process.cpuUsage(used);
+    longest = Math.max(longest, Math.min(now - at - tickMs, (user + system) / 1000));
+    at = now;
+    used = process.cpuUsage();
+    timer = systemClock.after(tickMs, tick);
+  }
   try {
     await work();
   } finally {
-    monitor.disable();
+    timer.cancel();
   }
-  return monitor.max / 1e6;
+  return longest;
 }
 
 /** Resident memory in MB after a collection, where the runtime allows one. */

@@ -132,7 +132,7 @@ export class KeyRing {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       throw new MmmError(
         'KEY_EXISTS',
-        `There is a key called ${name} already, in ${file}. Choose another name with --name.`,
+        `There is a key called ${name} already, in ${file}. Choose another name (--name).`,
         { key: name, file },
       );
     } finally {

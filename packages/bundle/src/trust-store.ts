@@ -230,7 +230,7 @@ function revokedAgain(key: StoredKey): MmmError<'KEY_REVOKED'> {
 }
 
 function nameTaken(name: string, file: string): MmmError<'KEY_EXISTS'> {
-  return new MmmError('KEY_EXISTS', `Another trusted key is called ${name}. Choose another name with --name.`, {
+  return new MmmError('KEY_EXISTS', `Another trusted key is called ${name}. Choose another name (--name).`, {
     key: name,
     file,
   });

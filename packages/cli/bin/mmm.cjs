@@ -23,14 +23,12 @@ function load(file) {
   const source = fs.readFileSync(file);
   const identity = fs.statSync(file, { bigint: true });
   const cache = findCache(file, identity);
-  const script = new vm.Script(
-    `(function (exports, require, module, __filename, __dirname) {${isAscii(source) ? source.latin1Slice() : source}\n})`,
-    {
-      filename: file,
-      cachedData: cache.data,
-      importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-    },
-  );
+  const text = isAscii(source) ? source.latin1Slice() : source.toString();
+  const script = new vm.Script(`(function (exports, require, module, __filename, __dirname) {${text}\n})`, {
+    filename: file,
+    cachedData: cache.data,
+    importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+  });
   if (cache.path !== undefined && (cache.data === undefined || script.cachedDataRejected)) {
     // At the end, when what this run needed has been compiled.
     process.once('exit', () => write(cache.path, script));
@@ -41,8 +39,8 @@ function load(file) {
 }
 
 /**
- * The compiled code that belongs to exactly this file and this Node, and where to put it if there is none. Compiled code
- * can do anything, so it is only taken from where nobody can write but the owner of the program itself or this user.
+ * The compiled code that belongs to exactly this file and this Node, and where to put it if there is none. Compiled
+ * code can do anything, so it is only taken from where nobody can write but the owner of the program or this user.
  */
 function findCache(file, { dev, ino, size, mtimeNs, ctimeNs, uid: owner }) {
   const user = BigInt(process.geteuid());

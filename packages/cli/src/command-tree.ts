@@ -73,6 +73,19 @@ async function nearestCommand(
   return undefined;
 }
 
+/** Options that every command has may also stand before it: they are moved behind it, where they are declared. */
+export function globalsLast(argv: readonly string[]): readonly string[] {
+  let count = 0;
+  for (let word = argv[0]; word !== undefined; word = argv[count]) {
+    if (word === '--home') count += 2;
+    else if (word === '--json' || word === '--no-interactive' || word.startsWith('--home=')) count += 1;
+    else break;
+  }
+  const [globals, rest] = [argv.slice(0, count), argv.slice(count)];
+  const end = rest.indexOf('--');
+  return end < 0 ? [...rest, ...globals] : [...rest.slice(0, end), ...globals, ...rest.slice(end)];
+}
+
 function operands(argv: readonly string[]): readonly string[] {
   return argv.filter((word) => !word.startsWith('-'));
 }

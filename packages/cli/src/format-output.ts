@@ -1,4 +1,4 @@
-import { safeText } from '@mmm/host';
+import { safeText } from '@mmm/host/display';
 import type { Io } from './io.ts';
 
 /** What a plugin returned, for people and pipes. On a terminal it must not drive the terminal; line breaks stay. */

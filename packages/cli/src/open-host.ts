@@ -8,6 +8,10 @@ import type { GlobalOptions } from './output.ts';
 
 /** `--home`, else MMM_HOME, else `~/.mmm`. */
 export function homeDirectory(io: Io, options: GlobalOptions): string {
+  if (options.home === '') {
+    const message = '--home is empty. Name a folder, or leave it out for MMM_HOME or ~/.mmm.';
+    throw new MmmError('HOME_INVALID', message, { path: '', reason: 'empty' });
+  }
   const named = options.home ?? io.env.MMM_HOME;
   if (named !== undefined && named !== '') return named.startsWith('/') ? named : join(io.cwd, named);
   const user = io.env.HOME;

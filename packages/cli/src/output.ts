@@ -101,6 +101,7 @@ export function watchOutput(io: Io): { finish(code: number): Promise<number> } {
   io.stdout.on('error', notice);
   return {
     async finish(code) {
+      notice(io.stdout.errored);
       // Called back when everything before it was written, or could not be.
       if (io.stdout.errored == null && !io.stdout.destroyed) {
         await new Promise<void>((resolve) => {

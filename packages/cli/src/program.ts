@@ -1,6 +1,6 @@
 import { hostVersion } from '@mmm/protocol';
 import { Command, CommanderError } from 'commander';
-import { usageError, usageLine } from './command-tree.ts';
+import { globalsLast, usageError, usageLine } from './command-tree.ts';
 import { addKeyCommands } from './commands/key.ts';
 import { addPluginCommands } from './commands/plugin.ts';
 import { addSystemCommands } from './commands/system.ts';
@@ -22,7 +22,7 @@ export interface Registry {
  */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   const output = watchOutput(io);
-  return await output.finish(await runCommand(argv, io));
+  return await output.finish(await runCommand(globalsLast(argv), io));
 }
 
 async function runCommand(argv: readonly string[], io: Io): Promise<number> {
@@ -75,7 +75,7 @@ export function withGlobals(command: Command): Command {
     .option('--no-interactive', 'never ask; fail where a question would be needed');
 }
 
-/** Lines at the end of a command's help that can be typed as they stand. */
+/** Lines at the end of a command's help that show how it is called. */
 export function withExamples(command: Command, lines: readonly string[], note?: string): Command {
   const text = lines.map((line) => `  ${line}`).join('\n');
   return command.addHelpText('after', `\nExamples:\n${text}${note === undefined ? '' : `\n\n${note}`}`);

@@ -16,7 +16,7 @@ const foreign: ReadonlySet<string> = new Set([
   'rpc_data',
 ]);
 
-/** Gives what is printed with `--json` the spelling of its keys, here and nowhere else: `bundleSha256` → `bundle_sha256`. */
+/** Gives what is printed with `--json` the spelling of its keys, and only here: `bundleSha256` → `bundle_sha256`. */
 export function snakeCased(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(snakeCased);
   if (typeof value !== 'object' || value === null) return value;

@@ -138,6 +138,8 @@ export interface InstallOptions {
   readonly grant?: readonly string[];
   /** The name of the plugin that may be installed without a signature. Must be this plugin's; audited. */
   readonly allowUnsigned?: string;
+  /** Allows an older version than the installed one. Audited. Default: refused with VERSION_DOWNGRADE. */
+  readonly allowDowngrade?: boolean;
 }
 
 export interface InstallReport {
@@ -151,6 +153,8 @@ export interface InstallReport {
   /** The version that was installed before, or null. */
   readonly replaced: string | null;
   readonly change: 'installed' | 'reinstalled' | 'updated' | 'downgraded';
+  /** Where the data of another publisher's plugin of this name was moved, or null: this one does not get it. */
+  readonly dataKept: string | null;
 }
 
 export interface GrantReport {
@@ -276,8 +280,8 @@ export interface Host {
   /** Makes a signing key and trusts it on this machine for every plugin. Throws KEY_EXISTS. */
   createKey(name: string): Promise<SigningKeyInfo>;
   /**
-   * Trusts a publisher's key (base64) for the plugins that a scope covers. Throws KEY_INVALID, KEY_REVOKED, and
-   * KEY_EXISTS, without `replace`, when it is trusted already and is an own key, has another name, or would lose scopes.
+   * Trusts a publisher's key (base64) for the plugins that a scope covers. Throws KEY_INVALID, KEY_REVOKED, and without
+   * `replace` KEY_EXISTS when it is trusted already and is an own key, has another name, or would lose scopes.
    */
   trustKey(key: {
     readonly publicKey: string;
@@ -294,8 +298,8 @@ export interface Host {
   /** The handle of one plugin. Throws PLUGIN_NOT_FOUND, or the manifest's own error when its folder is broken. */
   plugin(id: string): Promise<Plugin>;
   /**
-   * Signs the plugin folder at an absolute path, in place, with one of the own keys: the named one, the only one, or `default`. Throws
-   * KEY_NOT_FOUND, KEY_REVOKED, MANIFEST_*, BUNDLE_INVALID.
+   * Signs the plugin folder at an absolute path, in place, with one of the own keys: the named one, the only one, or
+   * `default`. Throws CONFIG_INVALID for a relative path, KEY_NOT_FOUND, KEY_REVOKED, MANIFEST_*, BUNDLE_INVALID.
    */
   sign(path: string, key?: string): Promise<SignedPlugin>;
   /** Checks every byte of an installed plugin or of a folder against signatures and trust. Throws what is wrong. */

@@ -47,6 +47,7 @@ const methods = {
       grantRequested: z.boolean().optional(),
       grant: keys.optional(),
       allowUnsigned: z.string().optional(),
+      allowDowngrade: z.boolean().optional(),
     }),
   }),
   'host.remove': z.strictObject({ id, options: z.strictObject({ keepData: z.boolean().optional() }) }),

@@ -1,6 +1,7 @@
-import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { MmmError } from '@mmm/protocol';
+import { safeText } from './display/safe-text.ts';
 
 /** Where everything of one user lies: `$MMM_HOME`, by default `~/.mmm`. */
 export interface Home {
@@ -10,6 +11,8 @@ export interface Home {
   readonly keys: string;
   readonly trustFile: string;
   readonly stateFile: string;
+  /** Says that this is a home of mmm; the first thing written into a new one. */
+  readonly markFile: string;
   readonly audit: string;
   readonly logs: string;
   readonly data: string;
@@ -36,6 +39,7 @@ export function homeAt(directory: string): Home {
     keys: join(directory, 'keys'),
     trustFile: join(directory, 'trust.json'),
     stateFile: join(directory, 'state.db'),
+    markFile: join(directory, 'home.json'),
     audit: join(directory, 'audit'),
     logs: join(directory, 'logs'),
     data: join(directory, 'data'),
@@ -48,30 +52,23 @@ export function homeAt(directory: string): Home {
 
 /**
  * Makes the home folder and its parts if they are missing, all 0700. Throws HOME_INVALID when the folder is a link or
- * no folder, belongs to another user, or others may write it: whoever can write it decides what runs.
+ * no folder, belongs to another user, or others may use it: whoever can write it decides what runs. A folder that is
+ * there already must be empty or be a home; nothing that mmm did not make changes its mode.
  */
-export function openHome(directory: string): Home {
+export function openHome(path: string): Home {
+  const directory = path.replace(/(?<=.)(?:\/\.?)+$/, '');
   if (!isAbsolute(directory)) {
-    throw new MmmError('HOME_INVALID', `The mmm home "${directory}" must be an absolute path.`, {
-      path: directory,
-      reason: 'relative',
-    });
+    const what = path === '' ? 'The path of the mmm home is empty; it' : `The mmm home "${path}"`;
+    throw new MmmError('HOME_INVALID', `${what} must be an absolute path.`, { path, reason: 'relative' });
   }
   const home = homeAt(directory);
+  const { plugins, store, keys, audit, logs, data, run, secrets } = home;
   try {
     mkdirSync(dirname(directory), { recursive: true });
-    for (const folder of [
-      directory,
-      home.plugins,
-      home.store,
-      home.keys,
-      home.audit,
-      home.logs,
-      home.data,
-      home.run,
-      home.secrets,
-    ]) {
-      mkdirOwn(folder);
+    if (!madeNow(directory)) checkOwn(directory);
+    mark(home);
+    for (const folder of [plugins, store, keys, audit, logs, data, run, secrets]) {
+      if (!madeNow(folder)) checkOwn(folder);
     }
   } catch (error) {
     if (error instanceof MmmError) throw error;
@@ -84,23 +81,52 @@ export function openHome(directory: string): Home {
   return home;
 }
 
-function mkdirOwn(folder: string): void {
+/** False when it is there already. */
+function madeNow(folder: string): boolean {
   try {
     mkdirSync(folder, { mode: 0o700 });
-    return;
+    return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
   }
+}
+
+function checkOwn(folder: string): void {
   const stat = lstatSync(folder);
   const uid = process.getuid?.() ?? stat.uid;
-  const refuse = (reason: string, fix: string): never => {
-    throw new MmmError('HOME_INVALID', `${folder} cannot be used as part of the mmm home: it ${reason}. ${fix}`, {
-      path: folder,
-      reason,
-    });
-  };
-  if (!stat.isDirectory()) refuse('is not a folder', 'Move it away or choose another home with --home.');
-  if (stat.uid !== uid) refuse(`belongs to uid ${stat.uid}, not to you (${uid})`, 'Choose another home with --home.');
-  if ((stat.mode & 0o022) !== 0) refuse('may be written by others', `Run: chmod 0700 ${folder}`);
-  if ((stat.mode & 0o077) !== 0) chmodSync(folder, 0o700);
+  if (!stat.isDirectory()) refuse(folder, 'is not a folder', 'Move it away or choose another home (`--home`).');
+  if (stat.uid !== uid) {
+    refuse(folder, `belongs to uid ${stat.uid}, not to you (${uid})`, 'Choose another home (`--home`).');
+  }
+  if ((stat.mode & 0o077) === 0) return;
+  const how = (stat.mode & 0o022) === 0 ? 'may be read by others' : 'may be written by others';
+  refuse(folder, how, `If nobody else uses it, run: chmod 0700 ${shellWord(folder)}`);
+}
+
+/** The first thing written into a home. Only a folder with it, or an empty one, is ever filled with the rest. */
+function mark({ directory, markFile, stateFile }: Home): void {
+  if ([markFile, stateFile].some((file) => lstatSync(file, { throwIfNoEntry: false })?.isFile() === true)) return;
+  const [first] = readdirSync(directory);
+  if (first !== undefined && lstatSync(markFile, { throwIfNoEntry: false })?.isFile() !== true) {
+    const reason = `holds "${safeText(first, 80)}" and was not made by mmm`;
+    refuse(directory, reason, 'Choose a folder that is empty or not there yet as the home (`--home`).');
+  }
+  try {
+    writeFileSync(markFile, `${JSON.stringify({ schema: 'mmm.home/1' })}\n`, { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    // Another mmm was faster.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
+function refuse(folder: string, reason: string, fix: string): never {
+  throw new MmmError('HOME_INVALID', `${folder} cannot be used as part of the mmm home: it ${reason}. ${fix}`, {
+    path: folder,
+    reason,
+  });
+}
+
+function shellWord(word: string): string {
+  return /^[A-Za-z0-9_./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -1,4 +1,4 @@
-import { hostMethods, type Permission } from '@mmm/protocol';
+import { hostMethods, type Permission, type ServedHostMethod } from '@mmm/protocol';
 import { onRequest, type RequestEntry } from '@mmm/rpc';
 import type { LaunchNetwork } from './egress/egress.ts';
 import { fetchTarget } from './egress/fetch-target.ts';
@@ -15,7 +15,7 @@ export interface HostRequestServices {
 export function hostRequests(
   plugin: PermittedPlugin,
   { guard, network }: HostRequestServices,
-): Readonly<Record<string, RequestEntry>> {
+): Readonly<Record<Exclude<ServedHostMethod, 'log'>, RequestEntry>> {
   const rules = egressRules(plugin.granted);
   return {
     fetch: onRequest(hostMethods.fetch, async (params, { signal }) => {

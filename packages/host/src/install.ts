@@ -1,10 +1,10 @@
-import { lstatSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { lstatSync, readlinkSync, renameSync, rmSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import type { ContentStore, TrustStore } from '@mmm/bundle';
+import type { ContentStore, KeyRing, TrustStore } from '@mmm/bundle';
 import { listPermissions, MmmError, type Permission, parsePermissionKey, permissionKey } from '@mmm/protocol';
-import compare from 'semver/functions/compare.js';
 import type { InstallOptions, InstallReport } from './api.ts';
 import type { AuditLog } from './audit/audit-log.ts';
+import { claimData } from './data-owner.ts';
 import { readSpec } from './discover/spec.ts';
 import { diskName, type Home } from './home.ts';
 import { publisherOf } from './identity.ts';
@@ -14,10 +14,12 @@ import type { PermissionPolicy } from './permit/policy.ts';
 import { checkRequest, riskOf } from './permit/risk.ts';
 import type { Store } from './store/store.ts';
 import { verifyFolder } from './verify/verify.ts';
+import { changeOf, checkVersionChange } from './version-change.ts';
 
 export interface InstallServices {
   readonly home: Home;
   readonly trust: TrustStore;
+  readonly keys: Pick<KeyRing, 'list'>;
   readonly content: ContentStore;
   readonly store: Store;
   readonly audit: AuditLog;
@@ -39,16 +41,17 @@ export async function installPlugin(
   const { name, version } = spec.manifest.plugin;
   const { allowUnsigned } = options;
   if (allowUnsigned !== undefined && allowUnsigned !== name) {
-    throw new MmmError('USAGE', `--allow-unsigned names "${allowUnsigned}", but the plugin in ${path} is "${name}".`, {
-      argument: '--allow-unsigned',
-    });
+    const message = `allowUnsigned (--allow-unsigned) names "${allowUnsigned}", but the one in ${path} is "${name}".`;
+    throw new MmmError('USAGE', message, { argument: '--allow-unsigned' });
   }
   const requested = listPermissions(spec.manifest.permissions);
   checkRequests(name, requested);
   const folder = await verifyFolder(spec, services, allowUnsigned ?? null);
   const granted = chosenGrants(name, requested, options, services);
-  await services.content.put(spec.directory, folder.stored);
   const before = services.store.plugins.get(name);
+  const allowDowngrade = options.allowDowngrade === true;
+  await checkVersionChange({ name, version, folder, before, allowDowngrade }, services);
+  await services.content.put(spec.directory, folder.stored);
   const publisher = publisherOf(folder.trust);
   const at = services.now().toISOString();
   const unsignedException = folder.trust.kind === 'unsigned' ? folder.bundleSha256 : null;
@@ -78,6 +81,7 @@ export async function installPlugin(
     unsignedException,
   });
   activate(services.home, name, folder.bundleSha256);
+  const dataKept = claimData(spec, folder.trust, services);
   const keys = new Set(services.store.grants.list(name, publisher).map(({ key }) => key));
   const decision = decide(requested, keys, services.policy, riskContext(services));
   const trust = folder.trust.kind === 'signed' ? folder.trust : { kind: folder.trust.kind };
@@ -90,13 +94,8 @@ export async function installPlugin(
     missing: decision.missing.map(permissionKey),
     replaced: before?.version ?? null,
     change: changeOf(before?.version ?? null, version),
+    dataKept,
   };
-}
-
-function changeOf(before: string | null, version: string): InstallReport['change'] {
-  if (before === null) return 'installed';
-  const order = compare(version, before);
-  return order === 0 ? 'reinstalled' : order < 0 ? 'downgraded' : 'updated';
 }
 
 /** A manifest that asks for what is never granted is refused whole: its author has to take it out. */
@@ -175,11 +174,30 @@ function activate(home: Home, name: string, bundleSha256: string): void {
   renameSync(fresh, link);
 }
 
-/** Takes the active link away. Returns the bundle it pointed to, or null. */
+/** The bundle that the active link points to, or null when there is none. */
+export function activeBundle(home: Home, name: string): string | null {
+  try {
+    return (
+      readlinkSync(join(home.plugins, diskName(name)))
+        .split('/')
+        .at(-1) ?? null
+    );
+  } catch (error) {
+    // EINVAL: it is no link.
+    if (['ENOENT', 'EINVAL'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
+    throw error;
+  }
+}
+
+/** Takes the active link away. Returns the bundle it pointed to, or null when there is none, or no more. */
 export function deactivate(home: Home, name: string): string | null {
-  const link = join(home.plugins, diskName(name));
-  if (lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return null;
-  const target = readlinkSync(link);
-  rmSync(link);
-  return target.split('/').at(-1) ?? null;
+  const bundle = activeBundle(home, name);
+  if (bundle === null) return null;
+  try {
+    unlinkSync(join(home.plugins, diskName(name)));
+    return bundle;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
 }

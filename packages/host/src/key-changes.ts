@@ -16,7 +16,7 @@ export function assertKeepsTrust(before: TrustedKey, wanted: WantedKey, isOwn: b
   const what = isOwn ? 'one of your own keys' : 'trusted already';
   const message =
     `The key ${before.keyid} is ${what}, as ${describeTrust(before)}. This would make it ${describeTrust(wanted)}. ` +
-    'If you want that, add --replace.';
+    'If you want that, say so (`--replace`; in a program: `replace: true`).';
   throw new MmmError('KEY_EXISTS', message, { key: before.keyid, file });
 }
 

@@ -14,7 +14,8 @@ import { type VerifyServices, verify } from './verify/verify.ts';
 export interface LaunchServices {
   readonly verify: VerifyServices;
   readonly permit: PermitServices;
-  readonly sandbox: SandboxMachine;
+  /** Binds the plugin's data and uid to its publisher. */
+  sandbox(plugin: PermittedPlugin): SandboxMachine;
   readonly audit: Pick<AuditLog, 'append'>;
   readonly spawn: SpawnServices;
   /** What the plugin is configured with. Throws when that is not whole; it is then not spawned. */
@@ -30,7 +31,7 @@ export async function launch(spec: PluginSpec, services: LaunchServices, signal:
   const verified = await verify(spec, services.verify);
   const permitted = await permit(verified, services.permit);
   const config = await services.config(permitted);
-  const command = await confine(permitted, services.sandbox);
+  const command = await confine(permitted, services.sandbox(permitted));
   signal.throwIfAborted();
   record(permitted, command, services.audit);
   const child = await spawn(command, services.spawn);

@@ -1,10 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type ContentStore, readBundleFile, type SignatureMemo, type TrustStore } from '@mmm/bundle';
-import { log as logMethod } from '@mmm/protocol';
+import { log as logMethod, MmmError } from '@mmm/protocol';
 import { onNotification } from '@mmm/rpc';
 import type { AuditLog } from './audit/audit-log.ts';
 import type { Configurations } from './configuration.ts';
+import { claimData } from './data-owner.ts';
 import type { PluginSpec } from './discover/spec.ts';
 import { Egress, type LaunchNetwork } from './egress/egress.ts';
 import { lookupBySystem } from './egress/resolver.ts';
@@ -26,6 +27,7 @@ import { programPath } from './sandbox/tools.ts';
 import { stopChild } from './spawn/stop.ts';
 import type { Store } from './store/store.ts';
 import type { Snapshot } from './verify/snapshot.ts';
+import type { Trust } from './verify/verified.ts';
 import { type VerifyServices, verify } from './verify/verify.ts';
 
 export interface LauncherParts {
@@ -46,6 +48,23 @@ export interface DevelopmentLaunch {
 
 function grantInDevelopment(keys: readonly string[]): string {
   return `mmm plugin dev --grant ${keys.map((key) => `'${key}'`).join(' ')} (or --grant-requested)`;
+}
+
+/** What the file system said on the way, such as that the disk is full: with its path, and before anything ran. */
+function fromSystem({ id }: PluginSpec, home: string, error: unknown): unknown {
+  const isSystemError = error instanceof Error && 'syscall' in error && 'code' in error;
+  if (!isSystemError || error instanceof MmmError) return error;
+  // A write has no path in its error.
+  const reason = 'path' in error ? error.message : `${error.message} (in ${home})`;
+  const full = error.code === 'ENOSPC' || error.code === 'EDQUOT';
+  const next = full ? 'The disk is full: free some space and try again.' : 'Mend that and try again.';
+  const message = `Plugin "${id}" could not be started: ${reason}. ${next}`;
+  return new MmmError(
+    'LAUNCH_FAILED',
+    message,
+    { plugin: id, stage: 'sandbox', reason, stderrTail: '' },
+    { cause: error },
+  );
 }
 
 /** Makes what the stages of one launch need out of the host's services, and keeps the plugins' logs open. */
@@ -101,7 +120,7 @@ export class Launcher {
           ...(options.project === undefined ? {} : { project: options.project }),
           ...(options.prompter === undefined ? {} : { prompter: options.prompter }),
         },
-        sandbox: this.#machine(spec),
+        sandbox: ({ trust }) => this.#machine(spec, trust),
         audit,
         spawn: {
           plugin: spec.id,
@@ -118,7 +137,7 @@ export class Launcher {
     );
     const session = await launched.catch((error: unknown) => {
       network.ended();
-      throw redactor?.error(error) ?? error;
+      throw redactor?.error(error) ?? fromSystem(spec, options.home.directory, error);
     });
     void session.exited.then(() => {
       network.ended();
@@ -218,8 +237,9 @@ export class Launcher {
     };
   }
 
-  #machine(spec: PluginSpec): SandboxMachine {
-    const { options } = this.#parts;
+  #machine(spec: PluginSpec, trust: Trust): SandboxMachine {
+    const { options, store, audit } = this.#parts;
+    claimData(spec, trust, { home: options.home, store, audit });
     return {
       probe: () => this.probe(),
       homeDirectory: options.home.directory,

@@ -180,7 +180,7 @@ export const hostLimits = {
 
   /** How long a process waits for another one's write to state.db. A write takes 1–15 ms. */
   stateBusyTimeoutMs: 3_000,
-  /** Exits kept per plugin, newest first: what `mmm plugin doctor` shows. */
+  /** Exits kept per plugin, newest first, with its statistics. */
   exitsKept: 5,
   /** How long a call need not ask the store again whether its plugin is enabled. Nobody disables faster by hand. */
   enabledMs: 100,
@@ -193,6 +193,8 @@ export const hostLimits = {
   logFileBytes: 1024 * 1024,
   /** Files kept per plugin, the current one included. */
   logFiles: 3,
+  /** Bytes of lines a second that one plugin may have logged: a disk takes that beside its work, for many plugins. */
+  logBytesPerSecond: 1024 * 1024,
   /** Lines that one read of a log returns at most. */
   logLinesRead: 10_000,
 } as const;

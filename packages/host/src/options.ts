@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs';
 import { type CallContext, callContext } from '@mmm/protocol';
 import { type Clock, systemClock } from '@mmm/rpc';
 import * as z from 'zod';
@@ -25,6 +26,12 @@ export interface ResolvedOptions {
 }
 
 const locale = z.string().min(1);
+
+/** `process.env` is an object of a kind of its own. */
+function plain(value: unknown): unknown {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : value;
+}
+
 const grants = { grantRequested: z.boolean().optional(), grant: z.array(z.string()).optional() };
 const origins = ['registered', 'installed', 'project', 'user', 'system', 'path', 'development'] as const;
 
@@ -37,7 +44,7 @@ const hostOptions = z.strictObject({
   sandboxNoneFor: z.array(z.string()).optional(),
   prompter: objectWith<PermissionPrompter>('ask').optional(),
   policy: permissionPolicy.optional(),
-  environment: z.record(z.string(), z.string()).optional(),
+  environment: z.preprocess(plain, z.record(z.string(), z.string())).optional(),
   development: z.strictObject({ directory: absolutePath, ...grants }).optional(),
   onLog: functionOf<HostOptions['onLog']>().optional(),
   caller: callContext.shape.caller.optional(),
@@ -47,14 +54,14 @@ const hostOptions = z.strictObject({
   random: functionOf<HostOptions['random']>().optional(),
 } satisfies { readonly [K in keyof Required<HostOptions>]: z.ZodType });
 
-/** Checks the options and makes the home folder. Throws CONFIG_INVALID, which names every wrong field, or HOME_INVALID. */
+/** Checks the options and makes the home folder. Throws CONFIG_INVALID, with every wrong field, or HOME_INVALID. */
 export function resolveOptions(options: HostOptions): ResolvedOptions {
   check(hostOptions, options, { root: 'options', file: 'options', what: 'What was given to createHost' });
   const { project } = options;
   const home = openHome(options.home);
   return {
     home,
-    project,
+    project: project === undefined ? undefined : withoutLinks(project),
     sandboxNoneFor: new Set(options.sandboxNoneFor ?? []),
     prompter: options.prompter,
     onLog: options.onLog,
@@ -67,4 +74,14 @@ export function resolveOptions(options: HostOptions): ResolvedOptions {
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
   };
+}
+
+/** A grant of `${project}` is followed through no link, so the project is named by its real path from the start. */
+function withoutLinks(folder: string): string {
+  try {
+    return realpathSync(folder);
+  } catch {
+    // Not there yet: whoever uses it says so.
+    return folder;
+  }
 }

@@ -80,8 +80,10 @@ export class PluginHandle implements Plugin {
       session: (wait) => this.#supervisor.session(wait),
       queue: new CallQueue({ plugin: spec.id, concurrency: spec.manifest.limits.concurrency }),
       schemas: services.schemas,
-      readFile: (path) => services.readFile(path),
-      bundleKey: `${spec.id} ${spec.manifestSha256} ${spec.directory}`,
+      bundle: {
+        key: `${spec.id} ${spec.manifestSha256} ${spec.directory}`,
+        readFile: (path) => services.readFile(path),
+      },
       metrics: services.metrics,
       clock: services.clock,
     };

@@ -2,8 +2,11 @@ import { createHash } from 'node:crypto';
 import { type ManifestInput, MmmError, manifest as manifestSchema } from '@mmm/protocol';
 import { type Clock, memoryTransportPair, type Transport } from '@mmm/rpc';
 import type { PluginSpec } from './discover/spec.ts';
+import { suggest } from './discover/suggest.ts';
 import type { PermittedPlugin } from './permit/permitted.ts';
 import type { EnforcementReport } from './sandbox/launch-command.ts';
+import { issuesSentence, zodIssues } from './schema/field-issues.ts';
+import { keysKnownAt } from './schema/known-keys.ts';
 import type { Child, ChildExit } from './spawn/child.ts';
 
 /**
@@ -20,18 +23,14 @@ export interface RegisteredPlugin {
 export function registeredSpec(plugin: RegisteredPlugin): PluginSpec {
   const parsed = manifestSchema.safeParse(withCommand(plugin.manifest));
   if (!parsed.success) {
-    const issues = parsed.error.issues.map(({ path, message }) => ({
-      line: 0,
-      column: 0,
-      path: path.join('.'),
-      message,
-    }));
-    const list = issues.map(({ path, message }) => `${path} ${message}`).join('; ');
-    throw new MmmError('MANIFEST_INVALID', `The manifest of the registered plugin is not valid: ${list}`, {
+    const known = { keys: (path: readonly PropertyKey[]) => keysKnownAt(manifestSchema, path), suggest };
+    const fields = zodIssues('', parsed.error, withCommand(plugin.manifest), known);
+    const message = `The manifest of the registered plugin is not valid: ${issuesSentence(fields)}.`;
+    throw new MmmError('MANIFEST_INVALID', message, {
       file: '(registered by the program)',
       line: 0,
       column: 0,
-      issues,
+      issues: fields.map((issue) => ({ line: 0, column: 0, ...issue })),
     });
   }
   const manifestSha256 = createHash('sha256').update(JSON.stringify(parsed.data)).digest('hex');

@@ -1,12 +1,16 @@
+import { randomBytes } from 'node:crypto';
+import { readdirSync, renameSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ContentStore } from '@mmm/bundle';
+import { type ContentStore, removeTree } from '@mmm/bundle';
 import { MmmError } from '@mmm/protocol';
 import type { AuditLog } from './audit/audit-log.ts';
 import type { Configurations } from './configuration.ts';
+import { dataFolders } from './data-owner.ts';
 import type { PluginSpec } from './discover/spec.ts';
+import { safeText } from './display/safe-text.ts';
 import { diskName, type Home } from './home.ts';
-import { deactivate } from './install.ts';
+import { activeBundle, deactivate } from './install.ts';
 import type { MetricsRecorder } from './metrics/recorder.ts';
 import type { Store } from './store/store.ts';
 
@@ -19,29 +23,97 @@ export interface RemoveServices {
   readonly configurations: Configurations;
 }
 
-/** Takes an installed plugin away, which runs no longer. `found`: what the search path has under its name. */
+/**
+ * Takes an installed plugin away, which runs no longer here; in another process it may. Its link goes last: whatever
+ * fails before, the plugin is still there to be removed again. `found`: what the search path has under its name. Throws
+ * PLUGIN_NOT_FOUND, DATA_NOT_REMOVED.
+ */
 export async function removePlugin(
   id: string,
   found: PluginSpec | undefined,
   keepData: boolean,
-  { home, store, content, audit, metrics, configurations }: RemoveServices,
+  services: RemoveServices,
 ): Promise<void> {
-  const bundle = deactivate(home, id);
-  if (bundle === null) {
-    const where =
-      found === undefined ? 'There is no' : `It lies in ${found.directory} and is removed there; there is no installed`;
-    throw new MmmError('PLUGIN_NOT_FOUND', `${where} plugin "${id}".`, { plugin: id, known: [] });
-  }
-  audit.append({ action: 'remove', plugin: id, detail: { bundle, keepData } });
+  const { home, store, content, metrics, configurations } = services;
+  const bundle = activeBundle(home, id);
+  if (bundle === null) throw notInstalled(id, found);
+  await recordAndRemoveData(id, bundle, keepData, services);
+  if (!keepData) configurations.remove(id);
   store.grants.removeAll(id);
-  store.plugins.removed(id);
   metrics.forget(id);
   store.statistics.removeAll(id);
+  await rm(join(home.logs, `${diskName(id)}.jsonl`), { force: true });
+  store.plugins.removed(id);
   const usedElsewhere = store.plugins.list().some(({ bundleSha256 }) => bundleSha256 === bundle);
   if (!usedElsewhere) await content.remove(bundle);
-  await rm(join(home.logs, `${diskName(id)}.jsonl`), { force: true });
-  if (keepData) return;
-  configurations.remove(id);
-  // `rm` unlinks what it finds and follows no link the plugin may have made.
-  await rm(join(home.data, diskName(id)), { recursive: true, force: true });
+  if (deactivate(home, id) === null) throw notInstalled(id, found);
+}
+
+/**
+ * The record comes first, as always. Only where it cannot be written, because the disk is full, the data goes first:
+ * it may be what filled the disk, and a plugin must not be able to prevent its own removal.
+ */
+async function recordAndRemoveData(
+  id: string,
+  bundle: string,
+  keepData: boolean,
+  { home, audit }: RemoveServices,
+): Promise<void> {
+  const record = (): void => audit.append({ action: 'remove', plugin: id, detail: { bundle, keepData } });
+  if (keepData) {
+    record();
+    return;
+  }
+  let isRecorded = true;
+  try {
+    record();
+  } catch (error) {
+    if (!MmmError.is(error, 'STATE_UNREADABLE')) throw error;
+    isRecorded = false;
+  }
+  await removeData(home, id);
+  if (!isRecorded) record();
+}
+
+/**
+ * Out of its place in one step first, so that a start meanwhile does not get half of it. The plugin may still run in
+ * another process and write: `removeTree` is made for that.
+ */
+async function removeData(home: Home, id: string): Promise<void> {
+  const aside = `.removing-${diskName(id)}.`;
+  for (const folder of dataFolders(home, id)) {
+    moveAside(folder, join(home.data, `${aside}${randomBytes(8).toString('hex')}`));
+  }
+  for (const name of readdirSync(home.data)) {
+    if (!name.startsWith('.removing-')) continue;
+    const folder = join(home.data, name);
+    const remains = await removeTree(folder);
+    // What an earlier removal of another plugin left behind is tried again, and is not this one's failure.
+    if (remains === undefined || !name.startsWith(aside)) continue;
+    const path = join(folder, safeText(remains.path, 400));
+    const reason = safeText(remains.reason, 400);
+    throw new MmmError(
+      'DATA_NOT_REMOVED',
+      `The data of plugin "${id}" could not be removed: ${path}: ${reason}. Mend that and try again, or ` +
+        `keep what is left with: mmm plugin remove ${id} --keep-data`,
+      { plugin: id, path, reason },
+    );
+  }
+}
+
+/** Another removal may have been faster. */
+function moveAside(folder: string, aside: string): void {
+  try {
+    renameSync(folder, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
+function notInstalled(id: string, found: PluginSpec | undefined): MmmError<'PLUGIN_NOT_FOUND'> {
+  const where =
+    found === undefined || found.origin === 'installed'
+      ? 'There is no'
+      : `It lies in ${found.directory} and is removed there; there is no installed`;
+  return new MmmError('PLUGIN_NOT_FOUND', `${where} plugin "${id}".`, { plugin: id, known: [] });
 }

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { type SigningKey, signBundle } from '@mmm/bundle';
+import { checkBundle } from './check-bundle.ts';
 import { readSpec } from './discover/spec.ts';
 
 export interface SignedPlugin {
@@ -17,6 +18,7 @@ export interface SignedPlugin {
 export async function signPlugin(directory: string, key: SigningKey): Promise<SignedPlugin> {
   // Without the facts of this host: a plugin for another platform is signed here too.
   const spec = await readSpec(directory, 'path', null);
+  await checkBundle(spec);
   const { name, version } = spec.manifest.plugin;
   const manifest = basename(spec.manifestFile) === 'plugin.yaml' ? 'plugin.yaml' : 'plugin.toml';
   const signed = await signBundle(spec.directory, { name, version, manifest }, key);

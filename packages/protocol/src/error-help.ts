@@ -135,6 +135,22 @@ export const errorHelp: { readonly [C in ErrorCode]: ErrorHelp } = {
     why: 'The trust store marks this key as revoked: nothing it signed runs, and nothing is signed with it.',
     fix: "Install a version signed with the publisher's new key; for your own plugin, sign it again with another key.",
   },
+  VERSION_DOWNGRADE: {
+    number: 'E0210',
+    exitCode: exitCodes.trust,
+    title: 'A newer version is installed',
+    why: 'The folder holds an older version than the one installed; it may have mistakes that were mended since.',
+    fix: 'Install the newer version, or, if you want the older one, add `--allow-downgrade`.',
+  },
+  VERSION_REUSED: {
+    number: 'E0211',
+    exitCode: exitCodes.trust,
+    title: 'This version is installed already, with other content',
+    why:
+      'A publisher gives each content a version of its own, so two contents of one version mean a mistake or an ' +
+      'exchange. Only what your own keys sign may be installed again and again under one version.',
+    fix: 'Ask the publisher for a new version, or remove the installed plugin first.',
+  },
   CONSENT_REQUIRED: {
     number: 'E0301',
     exitCode: exitCodes.consent,
@@ -287,6 +303,13 @@ export const errorHelp: { readonly [C in ErrorCode]: ErrorHelp } = {
     title: 'Stored state cannot be read',
     why: 'A file in the home folder is damaged or was written by a newer mmm.',
     fix: 'Update mmm, or move the named file away; nothing is deleted by itself.',
+  },
+  DATA_NOT_REMOVED: {
+    number: 'E0705',
+    exitCode: exitCodes.failed,
+    title: 'The data of a plugin could not be removed',
+    why: 'Something in its folder is mounted, immutable, or still being written by the plugin in another process.',
+    fix: 'Mend what the message names and remove the plugin again, or keep the rest with `--keep-data`.',
   },
   CONFIG_INVALID: {
     number: 'E0703',

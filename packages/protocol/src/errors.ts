@@ -31,6 +31,8 @@ export interface ErrorData {
   SIGNATURE_MISSING: { plugin: string; directory: string };
   SIGNATURE_UNTRUSTED: { plugin: string; keyids: readonly string[] };
   SIGNATURE_REJECTED: { plugin: string; keyid: string; reason: string };
+  VERSION_DOWNGRADE: { plugin: string; installed: string; offered: string };
+  VERSION_REUSED: { plugin: string; version: string; installedSha256: string; offeredSha256: string };
   KEY_INVALID: { key: string; reason: string };
   KEY_NOT_FOUND: { key: string; known: readonly string[] };
   KEY_EXISTS: { key: string; file: string };
@@ -55,6 +57,7 @@ export interface ErrorData {
   PLUGIN_EXITED: { plugin: string; reason: ExitReason };
   PLUGIN_UNAVAILABLE: { plugin: string; state: string; untilMs: number | null; cause: string };
   HOME_INVALID: { path: string; reason: string };
+  DATA_NOT_REMOVED: { plugin: string; path: string; reason: string };
   STATE_UNREADABLE: { file: string; reason: string };
   /** `plugin` when it is the configuration of one; `file` then says where its schema is. */
   CONFIG_INVALID: { file: string; plugin?: string; issues: readonly FieldIssue[] };

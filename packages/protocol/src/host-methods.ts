@@ -224,6 +224,10 @@ export const hostMethods = {
 } as const;
 export type HostMethods = typeof hostMethods;
 
+/** What this release serves of them; a request for another one is answered MethodNotFound. */
+export const servedHostMethods = ['log', 'fetch'] as const satisfies readonly (keyof HostMethods)[];
+export type ServedHostMethod = (typeof servedHostMethods)[number];
+
 /** Either direction: cancellation, progress and the acknowledgement of stream chunks. */
 export const sharedMethods = {
   cancel: notification(

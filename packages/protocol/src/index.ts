@@ -5,8 +5,8 @@ export { errorHelp } from './error-help.ts';
 export type { ErrorCode, ErrorData, ExitReason, FieldIssue, ManifestIssue, SourceIssue } from './errors.ts';
 export { exitCodes, MmmError } from './errors.ts';
 export { fieldIssues, issueMessage } from './field-issues.ts';
-export type { HostMethods, LogLevel, ProgressValue } from './host-methods.ts';
-export { hostMethods, log, logLevel, sharedMethods } from './host-methods.ts';
+export type { HostMethods, LogLevel, ProgressValue, ServedHostMethod } from './host-methods.ts';
+export { hostMethods, log, logLevel, servedHostMethods, sharedMethods } from './host-methods.ts';
 export { wireLimits } from './limits.ts';
 export type { CapabilitySection, Framing, Manifest, ManifestInput, SandboxLevel } from './manifest.ts';
 export {

@@ -101,19 +101,23 @@ export const permissionEntries = {
 export type PermissionKind = keyof typeof permissionEntries;
 export const permissionKinds = Object.keys(permissionEntries) as readonly PermissionKind[];
 
+/** More than anybody can judge; every entry is asked about, shown and recorded. */
+const entriesMax = 200;
+const listOf = <E extends z.ZodType>(entry: E) => z.array(entry).max(entriesMax);
+
 /** All lists, every one optional: `[permissions]` of a manifest. */
 export const permissionSet = z.strictObject({
-  filesystem: z.array(permissionEntries.filesystem).optional().describe('Files and folders outside its own.'),
-  network: z.array(permissionEntries.network).optional().describe('Hosts it may connect to.'),
-  environment: z.array(permissionEntries.environment).optional().describe('Environment variables it gets.'),
-  commands: z.array(permissionEntries.commands).optional().describe('Other programs it may start.'),
-  devices: z.array(permissionEntries.devices).optional().describe('Audio and MIDI.'),
-  system_control: z.array(permissionEntries.system_control).optional().describe('Volume, display, power.'),
-  messages: z.array(permissionEntries.messages).optional().describe('Plugins it may send messages to.'),
-  compose: z.array(permissionEntries.compose).optional().describe('Capabilities of other plugins it may call.'),
-  state: z.array(permissionEntries.state).optional().describe('Stored state it may use.'),
-  model: z.array(permissionEntries.model).optional().describe('Asking a model provider.'),
-  project: z.array(permissionEntries.project).optional().describe('The project the host works in.'),
+  filesystem: listOf(permissionEntries.filesystem).optional().describe('Files and folders outside its own.'),
+  network: listOf(permissionEntries.network).optional().describe('Hosts it may connect to.'),
+  environment: listOf(permissionEntries.environment).optional().describe('Environment variables it gets.'),
+  commands: listOf(permissionEntries.commands).optional().describe('Other programs it may start.'),
+  devices: listOf(permissionEntries.devices).optional().describe('Audio and MIDI.'),
+  system_control: listOf(permissionEntries.system_control).optional().describe('Volume, display, power.'),
+  messages: listOf(permissionEntries.messages).optional().describe('Plugins it may send messages to.'),
+  compose: listOf(permissionEntries.compose).optional().describe('Capabilities of other plugins it may call.'),
+  state: listOf(permissionEntries.state).optional().describe('Stored state it may use.'),
+  model: listOf(permissionEntries.model).optional().describe('Asking a model provider.'),
+  project: listOf(permissionEntries.project).optional().describe('The project the host works in.'),
 });
 /**
  * The granted permissions as they cross the wire: the same lists, but what is unknown is ignored, because the two

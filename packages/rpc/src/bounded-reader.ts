@@ -44,6 +44,8 @@ export class BoundedReader implements FrameSink {
   readonly #parser: FrameParser;
   /** True from the moment a turn ran out until the next one starts. */
   #waitingForTurn = false;
+  /** When the time of this turn is used up; undefined until something comes in it. A turn may bring many chunks. */
+  #turnEndsMs: number | undefined;
   /** True while the connection asks not to read on, because the peer does not take the answers. */
   #held = false;
   #inputEnd: InputEnd | undefined;
@@ -125,7 +127,7 @@ export class BoundedReader implements FrameSink {
 
   #takeTurn(): void {
     this.#nowMs = this.#clock.monotonic();
-    const endMs = this.#nowMs + turnMs;
+    const endMs = this.#turnEnd();
     for (let count = 0; count < this.#limits.inboundMessages; count++) {
       if (this.#stopped || this.#held) return;
       if (!this.#parser.step()) {
@@ -133,10 +135,23 @@ export class BoundedReader implements FrameSink {
         return;
       }
       this.#nowMs = this.#clock.monotonic();
-      if (this.#nowMs >= endMs) break;
+      if (this.#nowMs >= endMs) {
+        this.#takeTurnLater();
+        return;
+      }
     }
     if (this.#parser.hasInput) this.#takeTurnLater();
     else this.#drained();
+  }
+
+  #turnEnd(): number {
+    if (this.#turnEndsMs === undefined) {
+      this.#turnEndsMs = this.#nowMs + turnMs;
+      this.#clock.immediate(() => {
+        this.#turnEndsMs = undefined;
+      });
+    }
+    return this.#turnEndsMs;
   }
 
   #drained(): void {

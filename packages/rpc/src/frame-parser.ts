@@ -102,8 +102,10 @@ export class FrameParser {
 
   #stepLine(chunk: Buffer, end: number): void {
     if (this.#state === 'line' && this.#pieces.size === 0) {
-      while (this.#at < end && (chunk[this.#at] === newline || chunk[this.#at] === carriageReturn)) this.#at++;
-      if (this.#at >= end) return;
+      let at = this.#at;
+      while (at < end && (chunk[at] === newline || chunk[at] === carriageReturn)) at++;
+      this.#at = at;
+      if (at >= end) return;
     }
     const from = this.#at;
     // Never beyond the step: a chunk of 100 MB without a newline would be searched to its end at each step.

@@ -46,8 +46,8 @@ const shapeStart = Math.trunc(Math.random() * 2 ** 32) | 0;
 const shapeFactor = Math.trunc(Math.random() * 2 ** 32) | 1;
 
 /**
- * Tells keys that open new ground from those that follow the path of an earlier object: JSON.parse makes a new shape for
- * the one and is twenty times as fast with the other. Remembers some thousand shapes, and takes the rest for new.
+ * Tells keys that open new ground from those that follow the path of an earlier object: JSON.parse makes a new shape
+ * for the one and is twenty times as fast with the other. Remembers some thousand shapes, and takes the rest for new.
  */
 class Shapes {
   readonly #known = new Int32Array(1 << shapeBits);
@@ -77,8 +77,8 @@ class Shapes {
 /**
  * Measures JSON text without reading it: whether it nests deeper than `depth`, or holds more structure than `structure`
  * (in keys; four containers or sixteen commas weigh as much as one, and so do sixteen keys of objects that are like
- * earlier ones). Linear, without recursion. Eight MiB of keys that are all different take JSON.parse a second; as many as
- * the limit's default take it 100 ms, and so do eight MiB of ordinary rows, which are within it.
+ * earlier ones). Linear, without recursion. Eight MiB of keys that are all different take JSON.parse a second; as many
+ * as the limit's default take it 100 ms, and so do eight MiB of ordinary rows, which are within it.
  */
 export function tooComplex(bytes: Buffer, depth: number, structure: number): 'depth' | 'structure' | undefined {
   // Whatever is opened has to be closed, or it is no JSON.

@@ -25,14 +25,18 @@ const wiring = new Set(
     'plugin',
     'host',
     'index',
+    'arguments',
     'catalog',
+    'check-bundle',
     'configuration',
     'decisions',
     'development',
     'doctor',
     'install',
     'options',
+    'registered',
     'sign-plugin',
+    'verify-report',
   ].map((name) => `packages/host/src/${name}.ts`),
 );
 const crossesStages = new Set([...wiring, 'packages/host/src/supervise/supervisor.ts']);

@@ -91,7 +91,7 @@ test('arguments that are not what they must be are refused by name, before anyth
     [() => host.trustKey(wrong({ publicKey: 'x', name: 'n' })), ['key.scopes is required']],
     [() => host.revokeKey('k', wrong(undefined)), ['reason is required']],
     [() => host.register(wrong(undefined)), ['plugin is required']],
-    [() => host.register(wrong({ manifest: {} })), ['plugin.serve is required']],
+    [() => host.register(wrong({ manifest: {} })), ['plugin.serve must be a function']],
     [
       () => host.register(wrong({ manifest: 'x', serve: 1 })),
       ['plugin.manifest must be object', 'plugin.serve must be a function'],

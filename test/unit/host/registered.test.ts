@@ -71,6 +71,19 @@ test('a registered manifest is checked like a file', async (t) => {
     assert.match(error.message, /plugin\.version/);
     return true;
   });
+  const { plugin: facts, ...rest } = manifest;
+  const slips: readonly [unknown, RegExp][] = [
+    [rest, /not valid: plugin\.name is required; /],
+    [{ ...manifest, capabilites: [] }, /not valid: capabilites is not a known field; did you mean capabilities\?\.$/],
+    [{ ...manifest, plugin: { ...facts, license: 1 } }, /not valid: plugin\.license must be string\.$/],
+  ];
+  for (const [slip, sentence] of slips) {
+    await assert.rejects(host.register({ manifest: slip as ManifestInput, serve }), (error) => {
+      assert.ok(MmmError.is(error, 'MANIFEST_INVALID'), String(error));
+      assert.match(error.message, sentence);
+      return true;
+    });
+  }
 });
 
 test('a closed host says so', async (t) => {

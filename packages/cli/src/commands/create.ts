@@ -1,6 +1,5 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
-import { suggest, systemClock } from '@mmm/host';
 import { MmmError, pluginName } from '@mmm/protocol';
 import type { Command } from 'commander';
 import { firstCall, kinds, type NewPlugin, pluginFiles, templates } from '../create/plugin-template.ts';
@@ -18,8 +17,9 @@ export function addCreateCommand(plugin: Command, registry: Registry): void {
     .option('--dir <dir>', 'where to put it (default: a folder of its name here)')
     .action((name: string, options) =>
       registry.select(async (io) => {
-        const template = oneOf('--template', options.template, templates);
-        const kind = oneOf('--kind', options.kind, kinds);
+        const { suggest, systemClock } = await import('@mmm/host');
+        const template = oneOf('--template', options.template, templates, suggest);
+        const kind = oneOf('--kind', options.kind, kinds, suggest);
         checkName(name);
         const directory = resolve(io.cwd, options.dir ?? name.split('/').at(-1));
         const year = new Date(systemClock.now()).getUTCFullYear();
@@ -100,7 +100,12 @@ function nearestName(name: string): string | undefined {
   return pluginName.safeParse(near).success ? near : undefined;
 }
 
-function oneOf<T extends string>(option: string, word: string, choices: readonly T[]): T {
+function oneOf<T extends string>(
+  option: string,
+  word: string,
+  choices: readonly T[],
+  suggest: (word: string, choices: readonly string[]) => string | undefined,
+): T {
   const found = choices.find((choice) => choice === word);
   if (found !== undefined) return found;
   const near = suggest(word, choices);

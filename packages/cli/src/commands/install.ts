@@ -75,12 +75,14 @@ function addInstall(plugin: Command, registry: Registry): void {
     .option('--grant-requested', 'grant everything it asks for, except critical permissions')
     .option('--grant <permission...>', 'grant these permissions, each by name')
     .option('--allow-unsigned <name>', 'install this plugin without a signature; recorded in the audit log')
+    .option('--allow-downgrade', 'install an older version than the installed one; recorded in the audit log')
     .action((path: string, options) =>
       registry.select(
         (io) =>
           withHost(io, options, async (host) => {
             const installed = await host.install(folderIn(io, path), {
               grantRequested: options.grantRequested === true,
+              ...(options.allowDowngrade === true ? { allowDowngrade: true } : {}),
               ...(options.grant === undefined ? {} : { grant: options.grant }),
               ...(options.allowUnsigned === undefined ? {} : { allowUnsigned: options.allowUnsigned }),
             });
@@ -115,6 +117,9 @@ async function decide(io: Io, options: GlobalOptions, host: Host, report: Instal
 async function installText(report: InstallReport): Promise<string> {
   const { id, trust, granted, missing } = report;
   const lines = [`${whatHappened(report)}, ${trustText(trust)}.`];
+  if (report.dataKept !== null) {
+    lines.push(`Another publisher signed it than before: it starts without the old data, kept in ${report.dataKept}`);
+  }
   if (granted.length > 0) lines.push(`Granted: ${granted.join(', ')}`);
   if (missing.length > 0) {
     const { grantCommand } = await import('@mmm/host');

@@ -4,6 +4,7 @@ import { MmmError } from '@mmm/protocol';
 import type { Clock } from '@mmm/rpc';
 import { linesFromEnd, readAt } from '../log/lines-from-end.ts';
 import type { ChainHead, Head } from '../store/store.ts';
+import { boundedDetail } from './bounded-detail.ts';
 import { type AuditRecord, sealLine, unsealLine } from './chain.ts';
 import { type AuditVerification, verifyChain } from './verify-chain.ts';
 
@@ -15,6 +16,7 @@ export type AuditAction =
   | 'revoke'
   | 'deny'
   | 'override'
+  | 'publisher'
   | 'launch'
   | 'enable'
   | 'disable'
@@ -41,10 +43,6 @@ export interface AuditSink {
   append(entry: AuditEntry): void;
 }
 
-/**
- * A detail over this is left out of its entry and its size written instead, so that a tail is always read in one go.
- */
-const detailBytesMax = 16 * 1024;
 /**
  * What may follow the head: the lines of crashes, and after a power cut those since SQLite's last checkpoint, at most a
  * thousand.
@@ -215,11 +213,6 @@ function syncFolder(folder: string): void {
   } finally {
     closeSync(descriptor);
   }
-}
-
-function boundedDetail(detail: AuditEntry['detail']): AuditEntry['detail'] {
-  const bytes = Buffer.byteLength(JSON.stringify(detail));
-  return bytes <= detailBytesMax ? detail : { left_out_bytes: bytes };
 }
 
 function recordOf(line: string): AuditRecord | undefined {

@@ -16,7 +16,7 @@ import { type CallContextFields, callContextOf } from './call-context.ts';
 import { callError, cancelledError, type FailedCall, timeoutError } from './call-error.ts';
 import { CallerDeadline } from './deadline.ts';
 import type { CallQueue } from './queue.ts';
-import type { SchemaSubject, SchemaValidator } from './schema.ts';
+import type { BundleSchemas, SchemaSubject, SchemaValidator } from './schema.ts';
 
 export interface InvokeOptions {
   /**
@@ -42,10 +42,7 @@ export interface InvokeServices {
   session(wait: SessionWait): Promise<Session>;
   readonly queue: CallQueue;
   readonly schemas: SchemaValidator;
-  /** Identity of the plugin's files: what was compiled for this key is not read again. */
-  readonly bundleKey: string;
-  /** The text of a file of the bundle. */
-  readFile(path: string): string | Promise<string>;
+  readonly bundle: BundleSchemas;
   readonly metrics: {
     called(plugin: string, call: { readonly ok: boolean; readonly durationMs: number; readonly atMs: number }): void;
   };
@@ -69,22 +66,20 @@ export async function invoke(request: InvokeRequest, services: InvokeServices): 
   const { plugin, capability, options = {} } = request;
   const deadline = new CallerDeadline(clock, ownDeadlineMs(capability, options), options.signal);
   try {
-    const subject: SchemaSubject = {
-      plugin,
-      capability,
-      bundle: { key: services.bundleKey, readFile: (path) => services.readFile(path) },
-    };
+    const subject: SchemaSubject = { plugin, capability, bundle: services.bundle };
     const checked = schemas.inputNow(subject, request.input);
     const input = checked instanceof Promise ? await inTime(checked, deadline, request, services) : checked;
     const call = new Call(request, services, deadline, subject, input);
-    let ok = false;
+    let output: unknown;
     try {
-      const output = await call.run();
-      ok = true;
-      return { output, durationMs: deadline.elapsedMs };
-    } finally {
-      metrics.called(plugin, { ok, durationMs: deadline.elapsedMs, atMs: clock.now() });
+      output = await call.run();
+    } catch (error) {
+      metrics.called(plugin, { ok: false, durationMs: deadline.elapsedMs, atMs: clock.now() });
+      throw error;
     }
+    const durationMs = deadline.elapsedMs;
+    metrics.called(plugin, { ok: true, durationMs, atMs: clock.now() });
+    return { output, durationMs };
   } finally {
     deadline.end();
   }
@@ -163,13 +158,13 @@ class Call {
     this.#input = input;
   }
 
-  async run(): Promise<unknown> {
-    try {
-      return await this.#attempt();
-    } catch (error) {
+  run(): Promise<unknown> {
+    // Only what may be made once more has to be waited for here.
+    if (!this.#request.capability.idempotent) return this.#attempt();
+    return this.#attempt().catch((error: unknown) => {
       if (!this.#mayReplay(error)) throw error;
-      return await this.#attempt();
-    }
+      return this.#attempt();
+    });
   }
 
   /**
@@ -222,11 +217,13 @@ class Call {
 
   #wait(): SessionWait {
     const { capability, options } = this.#request;
+    // A start has a deadline of its own; this one ends the wait through crash after crash.
+    const deadlineMs = Math.min(this.#deadline.leftMs, longestMs(capability));
+    if (options?.signal === undefined && options?.failFast === undefined) return { deadlineMs };
     return {
-      // A start has a deadline of its own; this one ends the wait through crash after crash.
-      deadlineMs: Math.min(this.#deadline.leftMs, longestMs(capability)),
-      ...(options?.signal === undefined ? {} : { signal: options.signal }),
-      ...(options?.failFast === undefined ? {} : { failFast: options.failFast }),
+      deadlineMs,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      ...(options.failFast === undefined ? {} : { failFast: options.failFast }),
     };
   }
 
@@ -234,19 +231,19 @@ class Call {
     const { capability, options } = this.#request;
     const { leftMs } = this.#deadline;
     const own = Number.isFinite(leftMs);
-    const onProgress = options?.onProgress;
+    const timeoutMs = own ? leftMs : idleMs(capability);
+    const timeoutMaxMs = own ? leftMs : longestMs(capability);
+    const { signal, onProgress } = options ?? {};
+    if (signal === undefined && onProgress === undefined) return { timeoutMs, timeoutMaxMs };
+    const passOn = (value: ProgressValue): void => {
+      if (value.kind === 'chunk') this.#chunked = true;
+      onProgress?.(value);
+    };
     return {
-      timeoutMs: own ? leftMs : idleMs(capability),
-      timeoutMaxMs: own ? leftMs : longestMs(capability),
-      ...(options?.signal === undefined ? {} : { signal: options.signal }),
-      ...(onProgress === undefined
-        ? {}
-        : {
-            onProgress: (value: ProgressValue) => {
-              if (value.kind === 'chunk') this.#chunked = true;
-              onProgress(value);
-            },
-          }),
+      timeoutMs,
+      timeoutMaxMs,
+      ...(signal === undefined ? {} : { signal }),
+      ...(onProgress === undefined ? {} : { onProgress: passOn }),
     };
   }
 

@@ -21,6 +21,8 @@ export interface LogLine {
 export interface PluginLogOptions {
   /** Default: `wireLimits.logLinesPerSecond`. */
   readonly linesPerSecond?: number;
+  /** Default: `hostLimits.logBytesPerSecond`. */
+  readonly bytesPerSecond?: number;
   /** Longest message in bytes. Default: `wireLimits.logLineBytes`. */
   readonly lineBytes?: number;
   /** Size at which the file is rotated. Default: `hostLimits.logFileBytes`. */
@@ -54,12 +56,13 @@ export class PluginLog {
     this.#clock = clock;
     this.#options = {
       linesPerSecond: options.linesPerSecond ?? wireLimits.logLinesPerSecond,
+      bytesPerSecond: options.bytesPerSecond ?? hostLimits.logBytesPerSecond,
       lineBytes: options.lineBytes ?? wireLimits.logLineBytes,
       fileBytes: options.fileBytes ?? hostLimits.logFileBytes,
       files: options.files ?? hostLimits.logFiles,
     };
     this.#onLine = options.onLine;
-    this.#rate = new LineRate(this.#options.linesPerSecond, clock);
+    this.#rate = new LineRate(this.#options, clock);
   }
 
   /** Lines that could not be written because the disk failed. */
@@ -112,9 +115,9 @@ export class PluginLog {
     if (this.#dropped === 0) return;
     const dropped = this.#dropped;
     this.#dropped = 0;
-    const message =
-      `${dropped} ${dropped === 1 ? 'line' : 'lines'} dropped: ` +
-      `the plugin wrote more than ${this.#options.linesPerSecond} a second`;
+    const { linesPerSecond, bytesPerSecond } = this.#options;
+    const limit = `${linesPerSecond} lines or ${bytesPerSecond} bytes a second`;
+    const message = `${dropped} ${dropped === 1 ? 'line' : 'lines'} dropped: the plugin wrote more than ${limit}`;
     this.#append({ stream: 'host', level: 'warn', message, fields: { dropped } });
   }
 
@@ -124,6 +127,7 @@ export class PluginLog {
       const line = { at, ...(typeof given === 'function' ? given() : given) };
       this.#follow(line);
       const bytes = Buffer.from(formatLine(line, this.#options.lineBytes), 'utf8');
+      this.#rate.spend(bytes.length);
       const descriptor = this.#ready(bytes.length);
       // One write, so that lines of several processes do not mix. Half a line is skipped by the reader.
       writeSync(descriptor, bytes);

@@ -2,7 +2,16 @@ import { type Permission, type PermissionEntry, type PermissionKind, permissionK
 import { safeText } from '../display/safe-text.ts';
 import { looksSecret, neverPassed } from '../environment/names.ts';
 import { parseNetworkTarget, reachOf } from './host-address.ts';
-import { dangerOf, expandPath, isWithin, pathPrefixes, prefixOf, type RiskContext, treeOf } from './paths.ts';
+import {
+  dangerOf,
+  expandPath,
+  isWithin,
+  neverGranted,
+  pathPrefixes,
+  prefixOf,
+  type RiskContext,
+  treeOf,
+} from './paths.ts';
 
 export const riskLevels = ['low', 'medium', 'high', 'critical'] as const;
 export type RiskLevel = (typeof riskLevels)[number];
@@ -318,8 +327,13 @@ function checkPath(path: string): string | undefined {
   }
   if (/[*?[\]{}$\\]/.test(rest))
     return 'a path has no wildcards but a /** at its end, and no variables but its prefix.';
-  const kernel = prefix === undefined ? ['/proc', '/sys', '/dev'].find((tree) => isWithin(rest, tree)) : undefined;
-  return kernel === undefined ? undefined : `${kernel} gives control over other programs and over the machine.`;
+  if (prefix !== undefined) return undefined;
+  const kernel = ['/proc', '/sys', '/dev'].find((tree) => isWithin(rest, tree));
+  if (kernel !== undefined) return `${kernel} gives control over other programs and over the machine.`;
+  const tree = neverGranted.trees.find((one) => isWithin(rest, one));
+  if (tree !== undefined) return `${tree} is never shown to a plugin from the host.`;
+  if (neverGranted.whole.includes(rest)) return `${rest} as a whole is never granted; ask for the folder inside it.`;
+  return undefined;
 }
 
 function problemOf(target: ReturnType<typeof parseNetworkTarget>): string | undefined {

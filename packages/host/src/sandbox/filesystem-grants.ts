@@ -1,7 +1,8 @@
 import type { Stats } from 'node:fs';
-import { access, constants, lstat, readlink, stat } from 'node:fs/promises';
+import { access, constants, lstat, readlink, realpath, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize, relative } from 'node:path';
 import { MmmError, type Permission, permissionKey } from '@mmm/protocol';
+import { openingCommand } from './grant-advice.ts';
 import type { Mount } from './mount.ts';
 
 type FilesystemGrant = Extract<Permission, { kind: 'filesystem' }>;
@@ -46,7 +47,8 @@ const refusedWhole = [
 
 /**
  * Turns the filesystem grants into mounts, resolved anew at each launch. A path below a folder the plugin can write
- * gets no mount of its own, so the plugin cannot put a link in its place between check and use. Throws GRANT_INVALID or
+ * gets no mount of its own, so the plugin cannot put a link in its place between check and use. Another plugin that may
+ * write there and runs at that moment still can: such folders are not for two plugins to share. Throws GRANT_INVALID or
  * GRANT_UNUSABLE, each with what would mend it.
  */
 export async function grantMounts(granted: readonly Permission[], places: GrantPlaces): Promise<GrantMounts> {
@@ -55,11 +57,10 @@ export async function grantMounts(granted: readonly Permission[], places: GrantP
     const path = expand(grant, places);
     return path === undefined ? [] : [{ grant, path }];
   });
-  const writable = wanted.filter(({ grant }) => grant.access === 'write').map(({ path }) => path);
   const mounts: Mount[] = [];
   // Outer folders first: an inner mount would be hidden by an outer one that follows.
   for (const { grant, path } of wanted.sort((left, right) => left.path.length - right.path.length)) {
-    const source = await resolvePlain(grant, path, [places.dataDirectory, ...writable], places);
+    const source = await resolvePlain(grant, path, places);
     await checkUsable(grant, source, places);
     const outer = mounts.findLast((mount) => isInside(path, mount.target));
     if (outer !== undefined && (outer.writable || grant.access !== 'write')) continue;
@@ -78,8 +79,10 @@ function expand(grant: FilesystemGrant, places: GrantPlaces): string | undefined
   if (/^\$\{project\}(?:\/|$)/.test(grant.path) && places.project === undefined) {
     throw invalid(grant, places, 'There is no project here. Run mmm inside one, or name it with --project.');
   }
+  // `folder/**` is another spelling of the folder.
+  const tree = grant.path.endsWith('/**') ? grant.path.slice(0, -3) || '/' : grant.path;
   const path = normalize(
-    grant.path.replace(/^\$\{project\}(?=\/|$)/, places.project ?? '').replace(/^\$\{home\}(?=\/|$)/, places.userHome),
+    tree.replace(/^\$\{project\}(?=\/|$)/, places.project ?? '').replace(/^\$\{home\}(?=\/|$)/, places.userHome),
   ).replace(/(.)\/$/, '$1');
   if (/\$\{/.test(path)) {
     throw invalid(grant, places, `Only ${placeholders.join(', ')} can be used, each at the start of the path.`);
@@ -103,15 +106,10 @@ function refuseSpecial(grant: FilesystemGrant, path: string, places: GrantPlaces
 }
 
 /**
- * Follows the path component by component. A link is followed only where the plugin could not have put it: never below
- * a folder it can write, and never one that it owns itself.
+ * Follows the path component by component. A link is followed only where nobody but root could have put it: any other
+ * one may be the work of a plugin that can write there, meant for this plugin to follow.
  */
-async function resolvePlain(
-  grant: FilesystemGrant,
-  path: string,
-  writable: readonly string[],
-  places: GrantPlaces,
-): Promise<string> {
+async function resolvePlain(grant: FilesystemGrant, path: string, places: GrantPlaces): Promise<string> {
   let rest = path.split('/').filter((part) => part !== '');
   let current = '/';
   for (let links = 0; rest.length > 0; ) {
@@ -124,9 +122,9 @@ async function resolvePlain(
       rest = others;
       continue;
     }
-    const isPlanted =
-      writable.some((folder) => isInside(next, folder)) || (places.dropsRoot && status.uid === places.uid);
-    if (isPlanted) throw invalid(grant, places, `${next} is a link that the plugin could have made. Remove it.`);
+    const parent = await lstat(current);
+    const isRoots = status.uid === 0 && parent.uid === 0 && (parent.mode & 0o022) === 0;
+    if (!isRoots) throw invalid(grant, places, await whyNotFollowed(next, path));
     if (++links > 40) throw invalid(grant, places, `${next} is a circle of links.`);
     const target = await readlink(next);
     rest = [...target.split('/').filter((part) => part !== ''), ...others];
@@ -141,6 +139,13 @@ async function resolvePlain(
   return current;
 }
 
+async function whyNotFollowed(link: string, path: string): Promise<string> {
+  const [end, target] = await Promise.all([realpath(path).catch(() => undefined), readlink(link)]);
+  const leads = end === undefined ? `to ${target}, where nothing is` : `so that the path leads to ${end}`;
+  const rule = 'Links are followed only where nobody but root can make them.';
+  return `${link} is a link, ${leads}. ${rule} Grant the real path if you made the link yourself, else remove it.`;
+}
+
 async function checkUsable(grant: FilesystemGrant, source: string, places: GrantPlaces): Promise<void> {
   const status = await stat(source);
   if (!status.isDirectory() && !status.isFile()) {
@@ -152,8 +157,9 @@ async function checkUsable(grant: FilesystemGrant, source: string, places: Grant
     ? allowsByMode(status, places.uid, mode)
     : await allowsUs(source, wantsWrite, status);
   if (allowed) return;
-  const fix = wantsWrite ? `chown -R ${places.uid}:${places.uid} '${source}'` : `chmod -R o+rX '${source}'`;
   const verb = wantsWrite ? 'write' : 'read';
+  const command = openingCommand(source, verb, places.uid, places.userHome);
+  const fix = command ?? `grant a narrower folder, which uid ${places.uid} may ${verb}`;
   throw new MmmError(
     'GRANT_UNUSABLE',
     `Plugin "${places.plugin}" runs as uid ${places.uid}, which cannot ${verb} ${source}. To let it: ${fix}`,

@@ -4,6 +4,7 @@ import { egressRules } from '../egress/rule.ts';
 import { pluginEnvironment } from './environment.ts';
 import type { LaunchCommand } from './launch-command.ts';
 import { bubblewrapProfile, insidePaths, type ProfileParts } from './profile.ts';
+import { outerLimitArguments } from './resource-limits.ts';
 
 export interface ProcessLaunch extends ProfileParts {
   /** Absolute path of a bubblewrap that was seen to work. */
@@ -18,11 +19,14 @@ export interface ProcessLaunch extends ProfileParts {
 export function processCommand(launch: ProcessLaunch): LaunchCommand {
   const { forwarder } = launch;
   const profile = bubblewrapProfile({ ...launch, waitsForEgress: forwarder !== undefined });
+  const { prlimit } = launch.tools;
+  const limit = prlimit === null ? [] : outerLimitArguments(prlimit, launch.limits, launch.ceiling);
+  const [file = launch.bubblewrap, ...args] = [...limit, launch.bubblewrap, ...profile.args];
   return {
     level: 'process',
     mechanism: 'bubblewrap',
-    file: launch.bubblewrap,
-    args: profile.args,
+    file,
+    args,
     // bubblewrap is process 1 of the sandbox, where its environment can be read: it gets the plugin's and no more.
     env: pluginEnvironment({
       plugin: launch.plugin,

@@ -11,6 +11,8 @@ export interface ResourceLimits {
 }
 
 const mebibyte = 1024 * 1024;
+/** What bubblewrap itself has open while it sets up, with room to spare. */
+const filesMin = 64;
 
 /** What the manifest asks for, or the defaults. */
 export function resourceLimits(limits: Manifest['limits']): ResourceLimits {
@@ -28,14 +30,24 @@ export function resourceLimits(limits: Manifest['limits']): ResourceLimits {
  * one fails.
  */
 export function limitArguments(prlimit: string, limits: ResourceLimits, ceiling: HardLimits): string[] {
+  const processes = `--nproc=${Math.min(limits.processes, ceiling.processes)}`;
+  return [prlimit, processes, ...limitsPerProcess(limits, ceiling), '--'];
+}
+
+/**
+ * The words in front of the sandbox itself. Its first process stays with the plugin, which an ordinary user's plugin
+ * can write into: it must have no more than the plugin. Processes are counted inside, where they are the plugin's own.
+ */
+export function outerLimitArguments(prlimit: string, limits: ResourceLimits, ceiling: HardLimits): string[] {
+  return [prlimit, ...limitsPerProcess({ ...limits, files: Math.max(limits.files, filesMin) }, ceiling), '--'];
+}
+
+function limitsPerProcess(limits: ResourceLimits, ceiling: HardLimits): string[] {
   return [
-    prlimit,
     `--data=${Math.min(limits.dataBytes, ceiling.dataBytes)}`,
-    `--nproc=${Math.min(limits.processes, ceiling.processes)}`,
     `--nofile=${Math.min(limits.files, ceiling.files)}`,
     `--fsize=${Math.min(limits.fileSizeBytes, ceiling.fileSizeBytes)}`,
     '--core=0',
-    '--',
   ];
 }
 

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -13,14 +14,18 @@ import { type EgressDoors, openWay } from './egress-way.ts';
 import { ProcessGroup } from './process-group.ts';
 import { readLines } from './read-lines.ts';
 import { SandboxStatus } from './sandbox-status.ts';
+import { leakingDescriptors } from './seal-descriptors.ts';
 import { LineTail } from './stderr-log.ts';
+
+/** Every number up to the last one costs a little at each start. */
+const coveredMax = 4096;
 
 export interface SpawnServices {
   readonly plugin: string;
   readonly clock: Clock;
   /** One line the plugin printed on stderr; `cut` when only its start is given. */
   onLine(stream: 'stderr', line: string, cut: boolean): void;
-  /** Lines on stderr over `wireLimits.logLinesPerSecond`, which `onLine` is not told of. */
+  /** Lines on stderr over the rate of a log, which `onLine` is not told of. */
   onDropped?(lines: number): void;
   /** Opens the proxy of a launch with network grants. Such a launch fails without it. */
   readonly egress?: EgressDoors;
@@ -34,18 +39,7 @@ export interface SpawnServices {
  * only: the tie of the child's life to ours is to the thread that started it.
  */
 export async function spawn(command: LaunchCommand, services: SpawnServices): Promise<Child> {
-  const subprocess = execa(command.file, [...command.args], {
-    cwd: command.cwd,
-    env: { ...command.env },
-    extendEnv: false,
-    detached: true,
-    cleanup: false,
-    // The defaults keep all output in memory and end a child that printed 100 MB.
-    buffer: false,
-    reject: false,
-    stripFinalNewline: false,
-    stdio: stdioOf(command),
-  });
+  const subprocess = start(command, services.plugin);
   // With `reject: false` it still rejects on mistakes in the options.
   const result = subprocess.catch((error: unknown) => ({ code: undefined, message: String(error) }));
   const { pid } = subprocess;
@@ -98,11 +92,51 @@ export async function spawn(command: LaunchCommand, services: SpawnServices): Pr
   };
 }
 
-/** stdin, stdout and stderr, then one pipe for every further descriptor up to the highest in use. */
-function stdioOf(command: LaunchCommand): ['pipe', 'pipe', 'pipe', ...'pipe'[]] {
+function start(command: LaunchCommand, plugin: string) {
   const numbers = command.descriptors.map(({ fd }) => fd);
   const highest = Math.max(2, command.statusDescriptor ?? 0, command.egress?.blockDescriptor ?? 0, ...numbers);
-  return ['pipe', 'pipe', 'pipe', ...Array.from({ length: highest - 2 }, () => 'pipe' as const)];
+  const nothing = openSync('/dev/null', 'r');
+  try {
+    return execa(command.file, [...command.args], {
+      cwd: command.cwd,
+      env: { ...command.env },
+      extendEnv: false,
+      detached: true,
+      cleanup: false,
+      // The defaults keep all output in memory and end a child that printed 100 MB.
+      buffer: false,
+      reject: false,
+      stripFinalNewline: false,
+      stdio: ['pipe', 'pipe', 'pipe', ...pipesUpTo(highest), ...coversAbove(highest, nothing, plugin)],
+    });
+  } finally {
+    // The process was started by now, with a copy of its own.
+    closeSync(nothing);
+  }
+}
+
+/** One pipe for every descriptor from 3 up to the highest in use. */
+function pipesUpTo(highest: number): 'pipe'[] {
+  return Array.from({ length: highest - 2 }, () => 'pipe' as const);
+}
+
+/**
+ * What the program around this host inherited or opened for its children is not ours to close, and not the plugin's to
+ * have: in the child each such descriptor is replaced by an empty one. `ignore` leaves the others, which are closed.
+ */
+function coversAbove(highest: number, nothing: number, plugin: string): 'ignore'[] {
+  const leaking = leakingDescriptors().filter((fd) => fd > highest && fd !== nothing);
+  const last = Math.max(highest, ...leaking);
+  if (last > coveredMax) {
+    const reason = `descriptor ${last} of the host's process is open for its children and too high to be kept from it`;
+    const sentence = `Plugin "${plugin}" was not started: ${reason}. Close it, or mark it close-on-exec.`;
+    throw new MmmError('LAUNCH_FAILED', sentence, { plugin, stage: 'spawn', reason, stderrTail: '' });
+  }
+  const covers = Array.from({ length: last - highest }, (_, index) =>
+    leaking.includes(highest + 1 + index) ? nothing : 'ignore',
+  );
+  // Its types know numbers for the first three only; it hands them on as they are.
+  return covers as 'ignore'[];
 }
 
 function feed(stream: unknown, bytes: Uint8Array): void {
@@ -113,10 +147,12 @@ function feed(stream: unknown, bytes: Uint8Array): void {
 }
 
 function keepLines(stderr: Readable, tail: LineTail, services: SpawnServices): void {
-  const rate = new LineRate(wireLimits.logLinesPerSecond, services.clock);
+  const limits = { linesPerSecond: wireLimits.logLinesPerSecond, bytesPerSecond: hostLimits.logBytesPerSecond };
+  const rate = new LineRate(limits, services.clock);
   readLines(stderr, wireLimits.logLineBytes, services.clock, {
     admits: () => rate.take(),
     line: (printed, cut) => {
+      rate.spend(printed.length);
       tail.add(printed, cut);
       services.onLine('stderr', services.redact?.(printed, cut) ?? printed, cut);
     },

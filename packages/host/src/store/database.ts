@@ -1,4 +1,4 @@
-import { closeSync, constants, fchmodSync, openSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, fstatSync, openSync } from 'node:fs';
 import { MmmError } from '@mmm/protocol';
 import { DatabaseSync, type DatabaseSyncInstance, type StatementSyncInstance } from '@photostructure/sqlite';
 import { hostLimits } from '../limits.ts';
@@ -10,6 +10,8 @@ export type Value = string | number | null;
 /** SQLite's result codes that mean "this is not, or no longer, a database". */
 const corruptCodes = new Set([11, 26]);
 const busyCode = 5;
+const ioErrorCode = 10;
+const fullCode = 13;
 /** How long one wait for another process that creates the same file takes, in milliseconds. */
 const createWaitMs = 25;
 
@@ -105,7 +107,7 @@ function createPrivate(file: string): void {
   try {
     const descriptor = openSync(file, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
     try {
-      fchmodSync(descriptor, 0o600);
+      if ((fstatSync(descriptor).mode & 0o777) !== 0o600) fchmodSync(descriptor, 0o600);
     } finally {
       closeSync(descriptor);
     }
@@ -121,17 +123,30 @@ function createPrivate(file: string): void {
 }
 
 function connect(file: string): DatabaseSyncInstance {
+  try {
+    return open(file, useWriteAheadLog);
+  } catch (error) {
+    if (codeOf(error) !== ioErrorCode) throw error;
+    // SQLite's -shm file, which processes share, takes 32 KiB. On a full disk this one goes on alone without it, so
+    // that what fills the disk can be found and removed; the next one shares again.
+    return open(file, (connection) => connection.exec('PRAGMA locking_mode = EXCLUSIVE'));
+  }
+}
+
+function open(file: string, prepare: (connection: DatabaseSyncInstance) => void): DatabaseSyncInstance {
   const connection = new DatabaseSync(file, {
     timeout: hostLimits.stateBusyTimeoutMs,
     enableForeignKeyConstraints: true,
   });
   try {
-    useWriteAheadLog(connection);
+    prepare(connection);
+    // The first look at the file: what is wrong with it shows here.
+    connection.prepare('PRAGMA user_version').get();
+    return connection;
   } catch (error) {
     connection.close();
     throw error;
   }
-  return connection;
 }
 
 /**
@@ -142,7 +157,8 @@ function useWriteAheadLog(connection: DatabaseSyncInstance): void {
   const still = new Int32Array(new SharedArrayBuffer(4));
   for (let waitedMs = 0; ; waitedMs += createWaitMs) {
     try {
-      connection.exec('PRAGMA journal_mode = WAL');
+      const { journal_mode: mode } = connection.prepare('PRAGMA journal_mode').get() as { journal_mode?: unknown };
+      if (mode !== 'wal') connection.exec('PRAGMA journal_mode = WAL');
       return;
     } catch (error) {
       if (codeOf(error) !== busyCode || waitedMs >= hostLimits.stateBusyTimeoutMs) throw error;
@@ -164,6 +180,9 @@ function unreadable(file: string, error: unknown): MmmError<'STATE_UNREADABLE'> 
     next =
       'Nothing was changed or deleted. Restore the file from a backup, or move it away together with its -wal and ' +
       '-shm files: mmm then starts with an empty one, and permissions must be granted again.';
+  } else if (code === fullCode) {
+    next =
+      'The disk is full. Free some space; `mmm plugin remove` works without it and takes a plugin with its data away.';
   } else if (code === busyCode) {
     next = `Another mmm process has held it for ${hostLimits.stateBusyTimeoutMs} ms. Try again.`;
   }

@@ -41,6 +41,9 @@ const migrations: readonly string[] = [
     plugin TEXT PRIMARY KEY, config TEXT NOT NULL, changed_at TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE publishers (plugin TEXT PRIMARY KEY, publisher TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** The newest schema this mmm knows. */

@@ -10,10 +10,13 @@ interface Row {
   readonly version: string | null;
   readonly installed_at: string | null;
   readonly unsigned_exception: string | null;
+  readonly publisher: string | null;
   readonly uid: number | null;
 }
 
-const select = 'SELECT plugins.*, uids.uid FROM plugins LEFT JOIN uids ON uids.plugin = plugins.id';
+const select =
+  'SELECT plugins.*, uids.uid, publishers.publisher FROM plugins ' +
+  'LEFT JOIN uids ON uids.plugin = plugins.id LEFT JOIN publishers ON publishers.plugin = plugins.id';
 
 export class SqlitePluginRecords implements PluginRecords {
   readonly #database: Database;
@@ -72,6 +75,33 @@ export class SqlitePluginRecords implements PluginRecords {
       return uid;
     });
   }
+
+  claim(id: string, publisher: string, moved: (former: string) => void): void {
+    if (this.#publisherOf(id) === publisher) return;
+    this.#database.transaction('full', () => {
+      const former = this.#publisherOf(id);
+      if (former === publisher) return;
+      this.#database.run('INSERT OR REPLACE INTO publishers VALUES (?, ?)', id, publisher);
+      if (former === undefined) return;
+      this.#renameUid(id, putBy(id, former));
+      this.#renameUid(putBy(id, publisher), id);
+      moved(former);
+    });
+  }
+
+  #publisherOf(id: string): string | undefined {
+    return this.#database.get<{ publisher: string }>('SELECT publisher FROM publishers WHERE plugin = ?', id)
+      ?.publisher;
+  }
+
+  #renameUid(from: string, to: string): void {
+    this.#database.run('UPDATE uids SET plugin = ? WHERE plugin = ?', to, from);
+  }
+}
+
+/** What the uid of an earlier publisher is kept under: no plugin's id begins with a colon. */
+function putBy(id: string, publisher: string): string {
+  return `:${publisher}:${id}`;
 }
 
 function noUidLeft(plugin: string, first: number): MmmError<'SANDBOX_UNAVAILABLE'> {
@@ -91,6 +121,7 @@ function recordOf(row: Row): PluginRecord {
     version: row.version,
     installedAt: row.installed_at,
     unsignedException: row.unsigned_exception,
+    publisher: row.publisher,
     uid: row.uid,
   };
 }

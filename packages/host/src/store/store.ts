@@ -48,6 +48,8 @@ export interface PluginRecord {
   readonly installedAt: string | null;
   /** The bundle that the user excepted by name from needing a signature. Another bundle needs another exception. */
   readonly unsignedException: string | null;
+  /** Who signed it, at its last installation or launch. */
+  readonly publisher: string | null;
   /** The uid a root host launches it under, once it was launched so. */
   readonly uid: number | null;
 }
@@ -74,6 +76,12 @@ export interface PluginRecords {
    * SANDBOX_UNAVAILABLE when `hostLimits.pluginUids` of them are used up.
    */
   uidOf(id: string, first: number): number;
+  /**
+   * Records whose plugin it is now: for ever, like the uid. When it was another publisher's, that one's uid is put by
+   * and `moved` is called with it while no other process can write; when that throws, nothing has changed. A publisher
+   * who comes back gets the uid of then.
+   */
+  claim(id: string, publisher: string, moved: (former: string) => void): void;
 }
 
 /** One finished call. */

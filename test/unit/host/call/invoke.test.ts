@@ -53,8 +53,7 @@ function make(capability: CapabilityInput = calculate, more: { concurrency?: num
     },
     queue: new CallQueue({ plugin: 'p', concurrency: more.concurrency ?? 64, queuedMax: 2 }),
     schemas: new SchemaValidator(),
-    bundleKey: 'bundle',
-    readFile: () => '{}',
+    bundle: { key: 'bundle', readFile: () => '{}' },
     metrics: { called: (_plugin: string, call: { ok: boolean; durationMs: number }) => void counted.push(call) },
     clock,
   };
@@ -362,7 +361,7 @@ test('Completions come from the plugin; without the method there are none', asyn
   await failed;
 });
 
-test('Calls wait while the plugin does not read instead of failing as busy, and end when their time is over', async () => {
+test('Calls wait while the plugin does not read, and end when their time is over', async () => {
   const { call, reached, clock, fresh } = make();
   const session = fresh();
   session.isFull = true;

@@ -42,13 +42,29 @@ test('a flood is cut to its rate and counted in one line a second', async (t) =>
   for (let index = 0; index < 1000; index += 1) log.write(line(`line ${index}`));
   assert.equal(messages(file).length, 200);
   await clock.advance(1000);
-  assert.equal(messages(file).at(-1), '800 lines dropped: the plugin wrote more than 200 a second');
+  assert.equal(
+    messages(file).at(-1),
+    '800 lines dropped: the plugin wrote more than 200 lines or 1048576 bytes a second',
+  );
   assert.equal(clock.waiting, 0);
   for (let index = 0; index < 201; index += 1) log.write(line('again'));
   log.close();
   assert.equal(messages(file).length, 402);
-  assert.equal(messages(file).at(-1), '1 line dropped: the plugin wrote more than 200 a second');
+  assert.equal(messages(file).at(-1), '1 line dropped: the plugin wrote more than 200 lines or 1048576 bytes a second');
   assert.equal(clock.waiting, 0);
+});
+
+test('long lines are limited by their bytes', async (t) => {
+  const file = join(tempFolder(t), 'p.jsonl');
+  const clock = new FakeClock();
+  const log = new PluginLog(file, clock, { bytesPerSecond: 1000 });
+  for (let index = 0; index < 10; index += 1) log.write(line('x'.repeat(400)));
+  assert.equal(messages(file).length, 3);
+  await clock.advance(500);
+  log.write(line('again'));
+  log.close();
+  assert.equal(messages(file)[3], 'again');
+  assert.match(messages(file).at(-1) ?? '', /^7 lines dropped: the plugin wrote more than 200 lines or 1000 bytes/);
 });
 
 test('the bucket fills with time', async (t) => {
@@ -64,7 +80,7 @@ test('the bucket fills with time', async (t) => {
 
 test('files rotate by size, the oldest goes, and reading runs over all of them', (t) => {
   const file = join(tempFolder(t), 'p.jsonl');
-  const log = new PluginLog(file, new FakeClock(), { fileBytes: 1000, linesPerSecond: 1e9 });
+  const log = new PluginLog(file, new FakeClock(), { fileBytes: 1000, linesPerSecond: 1e9, bytesPerSecond: 1e9 });
   for (let index = 0; index < 100; index += 1) log.write(line(`line ${index}`));
   assert.ok(existsSync(`${file}.2`));
   assert.equal(existsSync(`${file}.3`), false);
@@ -82,7 +98,7 @@ test('files rotate by size, the oldest goes, and reading runs over all of them',
 
 test('a file that another process rotated or removed is noticed', (t) => {
   const file = join(tempFolder(t), 'p.jsonl');
-  const options = { fileBytes: 200, linesPerSecond: 1e9 };
+  const options = { fileBytes: 200, linesPerSecond: 1e9, bytesPerSecond: 1e9 };
   const log = new PluginLog(file, new FakeClock(), options);
   log.write(line('one'));
   log.write(line('two'));
@@ -123,7 +139,10 @@ test('a line over the rate is not even made, and what others dropped is counted 
   log.drop(1000);
   assert.equal(made, 2);
   await clock.advance(1000);
-  assert.equal(messages(file).at(-1), '1098 lines dropped: the plugin wrote more than 2 a second');
+  assert.equal(
+    messages(file).at(-1),
+    '1098 lines dropped: the plugin wrote more than 2 lines or 1048576 bytes a second',
+  );
   log.close();
 });
 

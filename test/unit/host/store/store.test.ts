@@ -80,6 +80,7 @@ test('a disabled plugin stays disabled when it is updated', (t) => {
       version: '1.0.0',
       installedAt: at,
       unsignedException: 'b2',
+      publisher: null,
       uid: null,
     },
   ]);
