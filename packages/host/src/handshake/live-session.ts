@@ -9,14 +9,10 @@ import type { Session, SessionEnd } from './session.ts';
 /** How a child is brought to an end; `spawn/stop.ts` for a process. Injected, because stages call no other stage. */
 export type StopChild = (child: Child, requestShutdown: () => Promise<void>) => Promise<ChildExit>;
 
-export interface LiveSessionParts {
+type SessionFacts = 'connection' | 'plugin' | 'capabilities' | 'features' | 'enforcement' | 'loadMs';
+
+export interface LiveSessionParts extends Pick<Session, SessionFacts> {
   readonly child: Child;
-  readonly connection: Connection;
-  readonly plugin: PermittedPlugin;
-  readonly capabilities: readonly CapabilityRef[];
-  readonly features: ReadonlySet<string>;
-  readonly enforcement: EnforcementReport;
-  readonly loadMs: number;
   readonly clock: Clock;
   readonly stopChild: StopChild;
 }

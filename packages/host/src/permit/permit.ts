@@ -1,7 +1,8 @@
 import { listPermissions, MmmError, type Permission, permissionKey } from '@mmm/protocol';
 import type { AuditSink } from '../audit/audit-log.ts';
+import { publisherOf } from '../identity.ts';
 import type { GrantStore } from '../store/store.ts';
-import type { Trust, VerifiedPlugin } from '../verify/verified.ts';
+import type { VerifiedPlugin } from '../verify/verified.ts';
 import { type Decision, decide } from './decide.ts';
 import type { PermittedPlugin } from './permitted.ts';
 import type { PermissionPolicy } from './policy.ts';
@@ -44,11 +45,6 @@ export async function permit(plugin: VerifiedPlugin, services: PermitServices): 
     granted: [...decision.granted, ...agreed],
     automatic: decision.automatic.map(permissionKey),
   } as PermittedPlugin;
-}
-
-/** Grants are bound to who signed: a plugin of the same name by somebody else starts with none. */
-function publisherOf(trust: Trust): string {
-  return trust.kind === 'signed' ? trust.keyid : trust.kind;
 }
 
 function recordIdOf(plugin: VerifiedPlugin, services: PermitServices): string {
