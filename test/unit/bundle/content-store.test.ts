@@ -50,6 +50,13 @@ function pry(folder: string, change: () => void): void {
   chmodSync(folder, 0o555);
 }
 
+/** Moves a read-only folder: an ordinary user must be able to write what changes its parent. */
+function move(folder: string, target: string): void {
+  chmodSync(folder, 0o700);
+  renameSync(folder, target);
+  chmodSync(target, 0o555);
+}
+
 test('what is put lies read-only under the sha256 of its index', async (t) => {
   const { content, path, bundle, record, trust, store } = await storedPlugin(t);
   assert.equal(basename(path), bundle.indexSha256);
@@ -160,7 +167,7 @@ test('whatever is changed in the store is found, even with the old size and date
       'bin',
       () =>
         pry(path, () => {
-          renameSync(join(path, 'bin'), join(home, 'bin'));
+          move(join(path, 'bin'), join(home, 'bin'));
           symlinkSync(join(home, 'bin'), join(path, 'bin'));
         }),
     ],
@@ -177,11 +184,11 @@ test('whatever is changed in the store is found, even with the old size and date
       'not_a_file',
       '.',
       () => {
-        renameSync(path, join(home, 'moved'));
+        move(path, join(home, 'moved'));
         symlinkSync(join(home, 'moved'), path);
       },
     ],
-    ['missing', '.', () => renameSync(path, join(home, 'gone'))],
+    ['missing', '.', () => move(path, join(home, 'gone'))],
   ];
   for (const [reason, file, damage] of damages) {
     await content.check(bundle.indexSha256);
