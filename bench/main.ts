@@ -1,9 +1,11 @@
 // `npm run bench -- [--only group,group] [--quick] [--json]`: measures what is built, with everything it is compared with
 // in the same run. The numbers count only when the machine does nothing else.
+
 import { mkdtempSync } from 'node:fs';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { sealDescriptors } from '@mmm/host';
 import { removeTree } from '../scripts/remove-tree.ts';
 import { coldStart } from './cold-start.ts';
 import { crashRecovery } from './crash.ts';
@@ -12,6 +14,9 @@ import { loadOverhead } from './load.ts';
 import { load } from './measure.ts';
 import type { Bench, Goal, Outcome, Result } from './result.ts';
 import { roundTrip } from './round-trip.ts';
+
+// The bench is the whole process: what its shell left open is closed, as the command does, and not handed to plugins.
+sealDescriptors();
 
 const groups: Readonly<Record<string, (bench: Bench) => Promise<Outcome>>> = {
   'round-trip': roundTrip,
