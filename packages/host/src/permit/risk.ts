@@ -1,17 +1,9 @@
 import { type Permission, type PermissionEntry, type PermissionKind, permissionKey } from '@mmm/protocol';
 import { safeText } from '../display/safe-text.ts';
 import { looksSecret, neverPassed } from '../environment/names.ts';
+import { neverGranted } from '../never-granted.ts';
 import { parseNetworkTarget, reachOf } from './host-address.ts';
-import {
-  dangerOf,
-  expandPath,
-  isWithin,
-  neverGranted,
-  pathPrefixes,
-  prefixOf,
-  type RiskContext,
-  treeOf,
-} from './paths.ts';
+import { dangerOf, expandPath, isWithin, pathPrefixes, prefixOf, type RiskContext, treeOf } from './paths.ts';
 
 export const riskLevels = ['low', 'medium', 'high', 'critical'] as const;
 export type RiskLevel = (typeof riskLevels)[number];

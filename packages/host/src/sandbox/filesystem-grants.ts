@@ -2,6 +2,7 @@ import type { Stats } from 'node:fs';
 import { access, constants, lstat, readlink, realpath, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize, relative } from 'node:path';
 import { MmmError, type Permission, permissionKey } from '@mmm/protocol';
+import { neverGranted } from '../never-granted.ts';
 import { openingCommand } from './grant-advice.ts';
 import type { Mount } from './mount.ts';
 
@@ -29,21 +30,9 @@ export interface GrantMounts {
 
 const placeholders = ['plugin.data', 'project', 'home'].map((name) => `\${${name}}`);
 /** Kernel interfaces, sockets of daemons, and the places the plugin's own folders are shown at. */
-const refusedFolders = ['/proc', '/sys', '/dev', '/run', '/var/run', '/boot', '/plugin', '/data', '/.mmm'];
+const refusedFolders = ['/proc', '/sys', '/dev', ...neverGranted.trees];
 /** Granting one of these whole would put the host's programs and libraries over the chosen ones. */
-const refusedWhole = [
-  '/',
-  '/usr',
-  '/usr/bin',
-  '/usr/lib',
-  '/usr/lib64',
-  '/bin',
-  '/sbin',
-  '/lib',
-  '/lib64',
-  '/usr/local',
-  '/usr/local/bin',
-];
+const refusedWhole = ['/', ...neverGranted.whole];
 
 /**
  * Turns the filesystem grants into mounts, resolved anew at each launch. A path below a folder the plugin can write
