@@ -16,6 +16,7 @@ import {
   isRoot,
   type Launched,
   launchFixture,
+  launchPlain,
   launchUid,
   openFolder,
 } from '../support/launch-fixture.ts';
@@ -167,6 +168,25 @@ test("without a sandbox a plugin still has only its own environment and never ro
     new Set(['declared']),
   );
 });
+
+for (const [name, machine] of [
+  ['confined', undefined],
+  ['at level none', none],
+] as const) {
+  test(`what Node itself adds to the environment of its children does not reach a plugin, ${name}`, async (t) => {
+    const before = process.env.NODE_V8_COVERAGE;
+    process.env.NODE_V8_COVERAGE = openFolder(t);
+    t.after(() => {
+      if (before === undefined) delete process.env.NODE_V8_COVERAGE;
+      else process.env.NODE_V8_COVERAGE = before;
+    });
+    const program = { bundle: fixtureBundle(t, 'reaches-out-javascript'), command: ['node', 'main.cjs'] };
+    const plain = launchPlain(t, process.execPath, [join(program.bundle, 'main.cjs')], {});
+    assert.match(await plain({ op: 'env', name: 'NODE_V8_COVERAGE' }), /mmm-test/);
+    const { ask } = await launchFixture(t, machine === undefined ? program : { ...program, machine });
+    assert.equal(await ask({ op: 'env', name: 'NODE_V8_COVERAGE' }), 'ok unset');
+  });
+}
 
 test("without a sandbox and without the user's word nothing starts", async (t) => {
   const probe = () => probeSandbox({ uid: launchUid, home: '/', nodePath: process.execPath, bubblewrap: null });

@@ -57,7 +57,7 @@ async function startForwarder(plan: EgressPlan, pid: number, cwd: string, servic
   const { file, args } = forwarderCommand(plan, pid, hostLimits.proxyConnections);
   const forwarder = execa(file, [...args], {
     cwd,
-    env: {},
+    env: { NODE_V8_COVERAGE: undefined },
     extendEnv: false,
     // Its connections are processes of their own: they end with its group.
     detached: true,

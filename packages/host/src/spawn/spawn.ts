@@ -99,7 +99,8 @@ function start(command: LaunchCommand, plugin: string) {
   try {
     return execa(command.file, [...command.args], {
       cwd: command.cwd,
-      env: { ...command.env },
+      // Node adds its own coverage folder to every child that does not refuse it by name.
+      env: { ...command.env, NODE_V8_COVERAGE: undefined },
       extendEnv: false,
       detached: true,
       cleanup: false,
