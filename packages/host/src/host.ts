@@ -1,4 +1,4 @@
-import { ContentStore, KeyRing, SignatureMemo, type SigningKeyInfo, type TrustedKey, TrustStore } from '@mmm/bundle';
+import type { KeyRing, SigningKeyInfo, TrustedKey, TrustStore } from '@mmm/bundle';
 import { MmmError } from '@mmm/protocol';
 import type {
   ConfigChange,
@@ -16,40 +16,36 @@ import type {
   VerifyReport,
 } from './api.ts';
 import { checkArguments } from './arguments.ts';
-import { AuditLog } from './audit/audit-log.ts';
-import { SchemaValidator } from './call/schema.ts';
+import type { AuditLog } from './audit/audit-log.ts';
 import { capabilitySummaries } from './capability-summary.ts';
-import { Catalog } from './catalog.ts';
-import { Configurations } from './configuration.ts';
+import type { Catalog } from './catalog.ts';
+import type { Configurations } from './configuration.ts';
 import {
   type DecisionServices,
   describe,
-  EnabledCheck,
   grantPermissions,
   isEnabled,
   revokePermissions,
   summarize,
 } from './decisions.ts';
-import { Development } from './development.ts';
 import type { Discovery } from './discover/scan.ts';
-import { defaultSearchPath } from './discover/search-path.ts';
 import type { PluginSpec } from './discover/spec.ts';
-import { suggest } from './discover/suggest.ts';
 import { examine } from './doctor.ts';
-import { Handles } from './handles.ts';
+import type { Handles } from './handles.ts';
+import { developed, type HostParts, openParts } from './host-parts.ts';
 import { recordId } from './identity.ts';
 import { installPlugin } from './install.ts';
 import { createKey, type KeyServices, type KeyToTrust, revokeKey, signingKey, trustKey } from './key-decisions.ts';
-import { Launcher } from './launcher.ts';
+import type { Launcher } from './launcher.ts';
 import { hostLimits } from './limits.ts';
 import { type LogLine, PluginLog } from './log/plugin-log.ts';
-import { MetricsRecorder } from './metrics/recorder.ts';
-import { type ResolvedOptions, resolveOptions } from './options.ts';
-import { PluginHandle, type PluginServices } from './plugin.ts';
+import type { MetricsRecorder } from './metrics/recorder.ts';
+import type { ResolvedOptions } from './options.ts';
+import type { PluginHandle, PluginServices } from './plugin.ts';
 import { type RegisteredPlugin, registeredSpec } from './registered.ts';
 import { removePlugin } from './remove.ts';
 import { type SignedPlugin, signPlugin } from './sign-plugin.ts';
-import { openStore, type PluginStatistics, type Store } from './store/store.ts';
+import type { PluginStatistics, Store } from './store/store.ts';
 import { verifyReport } from './verify-report.ts';
 
 /**
@@ -57,18 +53,10 @@ import { verifyReport } from './verify-report.ts';
  * STATE_UNREADABLE, KEY_INVALID or CONFIG_INVALID.
  */
 export async function createHost(options: HostOptions): Promise<Host> {
-  const resolved = resolveOptions(options);
-  const { home, project } = resolved;
-  const trust = await TrustStore.open(home.trustFile);
-  const store = openStore(home.stateFile);
-  const searchPath = options.searchPath ?? defaultSearchPath({ home: home.directory, project });
-  return new PluginHost(resolved, trust, store, new Catalog(searchPath));
+  return new PluginHost(await openParts(options));
 }
 
-/** Tries under development say nothing about the installed plugin of that name. */
-const uncounted = { loaded: () => undefined, called: () => undefined, exited: () => undefined };
-
-/** Wires stages and services together. Policy lives in the stages, state in the store and the supervisors. */
+/** The public face: each method checks its arguments and calls the function that knows. Wired in host-parts.ts. */
 class PluginHost implements Host {
   readonly home: string;
   readonly trust: TrustStore;
@@ -76,49 +64,27 @@ class PluginHost implements Host {
   readonly audit: AuditLog;
   readonly #options: ResolvedOptions;
   readonly #store: Store;
+  readonly #parts: HostParts;
   readonly #catalog: Catalog;
-  readonly #content: ContentStore;
   readonly #metrics: MetricsRecorder;
-  readonly #schemas = new SchemaValidator({ suggest });
   readonly #configurations: Configurations;
   readonly #launcher: Launcher;
-  readonly #handles = new Handles();
-  readonly #enabled: EnabledCheck;
-  readonly #development: Development | undefined;
+  readonly #handles: Handles;
   #closed: Promise<void> | undefined;
 
-  constructor(options: ResolvedOptions, trust: TrustStore, store: Store, catalog: Catalog) {
-    const { home, clock } = options;
-    this.home = home.directory;
-    this.trust = trust;
-    this.keys = new KeyRing(home.keys);
-    this.audit = new AuditLog({ directory: home.audit, chain: store.chain, clock });
-    this.#options = options;
-    this.#store = store;
-    this.#enabled = new EnabledCheck(store, clock);
-    this.#catalog = catalog;
-    this.#content = new ContentStore(home.store);
-    this.#metrics = new MetricsRecorder(store.statistics, clock);
-    this.#configurations = new Configurations({ home, store, trust, audit: this.audit, now: () => this.#now() });
-    this.#launcher = new Launcher({
-      options,
-      trust,
-      store,
-      audit: this.audit,
-      content: this.#content,
-      memo: new SignatureMemo(home.memoFile),
-      configurations: this.#configurations,
-    });
-    this.#development =
-      options.development &&
-      new Development({
-        options: options.development,
-        home,
-        project: options.project,
-        audit: this.audit,
-        launch: (spec, development, signal) => this.#launcher.launch(spec, signal, development),
-        handle: (spec, launch) => new PluginHandle(spec, { ...this.#pluginServices(spec, launch), metrics: uncounted }),
-      });
+  constructor(parts: HostParts) {
+    this.#parts = parts;
+    this.home = parts.options.home.directory;
+    this.trust = parts.trust;
+    this.keys = parts.keys;
+    this.audit = parts.audit;
+    this.#options = parts.options;
+    this.#store = parts.store;
+    this.#catalog = parts.catalog;
+    this.#metrics = parts.metrics;
+    this.#configurations = parts.configurations;
+    this.#launcher = parts.launcher;
+    this.#handles = parts.handles;
   }
 
   async createKey(name: string): Promise<SigningKeyInfo> {
@@ -196,7 +162,7 @@ class PluginHost implements Host {
   async install(path: string, options: InstallOptions = {}): Promise<InstallReport> {
     this.#assertOpen();
     checkArguments('host.install', { path, options });
-    const report = await installPlugin(path, options, { ...this.#decisions, content: this.#content });
+    const report = await installPlugin(path, options, { ...this.#decisions, content: this.#parts.content });
     this.#catalog.refresh();
     return report;
   }
@@ -209,7 +175,7 @@ class PluginHost implements Host {
       await this.#handles.end(id, 'removed');
       await removePlugin(id, spec, options.keepData === true, {
         ...this.#decisions,
-        content: this.#content,
+        content: this.#parts.content,
         metrics: this.#metrics,
         configurations: this.#configurations,
       });
@@ -244,10 +210,7 @@ class PluginHost implements Host {
 
   async develop(): Promise<Plugin> {
     this.#assertOpen();
-    if (this.#development !== undefined) return await this.#development.next();
-    const issues = [{ path: 'development', message: 'is not set' }];
-    const message = 'This host was opened without a development folder. Pass `development` to createHost.';
-    throw new MmmError('CONFIG_INVALID', message, { file: 'options', issues });
+    return await developed(this.#parts.development);
   }
 
   async config(id: string): Promise<PluginConfig> {
@@ -308,10 +271,11 @@ class PluginHost implements Host {
   }
 
   async #close(): Promise<void> {
+    this.#parts.close();
     const { clock } = this.#options;
     const done = new AbortController();
     const ends = this.#handles.values().map((handle) => handle.close('the host is closing'));
-    const stopped = Promise.all([...ends, this.#development?.close()]);
+    const stopped = Promise.all([...ends, this.#parts.development?.close()]);
     await Promise.race([stopped, clock.sleep(hostLimits.closeMaxMs, done.signal).catch(() => undefined)]);
     done.abort();
     for (const handle of this.#handles.values())
@@ -325,26 +289,7 @@ class PluginHost implements Host {
   async #handle(spec: PluginSpec, why: string, launch: PluginServices['launch']): Promise<PluginHandle> {
     await this.#handles.end(spec.id, why);
     this.#assertOpen();
-    return this.#handles.add(new PluginHandle(spec, this.#pluginServices(spec, launch)));
-  }
-
-  #pluginServices(spec: PluginSpec, launch: PluginServices['launch']): PluginServices {
-    return {
-      clock: this.#options.clock,
-      random: this.#options.random,
-      metrics: this.#metrics,
-      schemas: this.#schemas,
-      caller: this.#options.caller,
-      redactor: this.#configurations.redactor(spec),
-      launch,
-      assertUsable: () => {
-        this.#assertOpen();
-        this.#enabled.assert(spec);
-      },
-      isOpen: () => this.#closed === undefined,
-      readFile: (path) => this.#launcher.readFile(spec, path),
-      note: (level, message) => this.#launcher.note(spec, level, message),
-    };
+    return this.#handles.add(this.#parts.handle(spec, launch));
   }
 
   async #find(id: string): Promise<PluginSpec> {
@@ -358,27 +303,14 @@ class PluginHost implements Host {
     if (isEnabled(spec, this.#decisions) === enabled) return;
     this.audit.append({ action: enabled ? 'enable' : 'disable', plugin: id, detail: { directory: spec.directory } });
     this.#store.plugins.setEnabled(recordId(spec), enabled);
-    this.#enabled.forget();
+    this.#parts.enabled.forget();
   }
 
   get #decisions(): DecisionServices & KeyServices {
-    return {
-      keys: this.keys,
-      store: this.#store,
-      trust: this.trust,
-      policy: this.#options.policy,
-      audit: this.audit,
-      home: this.#options.home,
-      project: this.#options.project,
-      now: () => this.#now(),
-    };
-  }
-
-  #now(): Date {
-    return new Date(this.#options.clock.now());
+    return this.#parts.decisions;
   }
 
   #assertOpen(): void {
-    if (this.#closed !== undefined) throw new MmmError('HOST_CLOSED', 'The host is closed.', {});
+    this.#parts.assertOpen();
   }
 }

@@ -24,6 +24,7 @@ const wiring = new Set(
     'launcher',
     'plugin',
     'host',
+    'host-parts',
     'index',
     'arguments',
     'catalog',
