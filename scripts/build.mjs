@@ -66,7 +66,6 @@ async function buildCommand() {
     // The launcher runs the file from a code cache, where `import()` does not work; what is left of it is external.
     supported: { 'dynamic-import': false },
     sourcemap: true,
-    keepNames: true,
   });
   asciiComments(join(root, 'packages/cli/dist/mmm.cjs'));
   const launcher = join(root, 'packages/cli/bin/mmm.cjs');
@@ -99,7 +98,7 @@ function compileCommand() {
 /** The SDK: whole in one file, so that an author's bundle or a plain `require` needs nothing else. */
 async function buildSdk() {
   for (const [source, name] of entryPoints('plugin-sdk')) {
-    await bundle(source, `packages/plugin-sdk/dist/${name}.cjs`, { format: 'cjs', keepNames: true });
+    await bundle(source, `packages/plugin-sdk/dist/${name}.cjs`, { format: 'cjs' });
     await reexport(source, `packages/plugin-sdk/dist/${name}`);
   }
 }
@@ -121,7 +120,7 @@ async function reexport(source, target) {
 
 async function buildLibrary(name) {
   for (const [source, entry] of entryPoints(name)) {
-    await bundle(source, `packages/${name}/dist/${entry}.js`, { format: 'esm', packages: 'external', keepNames: true });
+    await bundle(source, `packages/${name}/dist/${entry}.js`, { format: 'esm', packages: 'external' });
   }
 }
 
