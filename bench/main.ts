@@ -1,4 +1,4 @@
-// `npm run bench -- [--only group,group] [--quick] [--json]`: measures what is built, with everything it is compared with
+// `npm run bench -- [--only group,group] [--quick] [--json]`: measures what is built, with all that it is compared with
 // in the same run. The numbers count only when the machine does nothing else.
 
 import { mkdtempSync } from 'node:fs';
@@ -10,10 +10,14 @@ import { removeTree } from '../scripts/remove-tree.ts';
 import { coldStart } from './cold-start.ts';
 import { crashRecovery } from './crash.ts';
 import { discovery } from './discovery.ts';
+import { installation } from './install.ts';
 import { loadOverhead } from './load.ts';
 import { load } from './measure.ts';
+import { neighbours } from './neighbours.ts';
+import { orphans } from './orphans.ts';
 import type { Bench, Goal, Outcome, Result } from './result.ts';
 import { roundTrip } from './round-trip.ts';
+import { scale } from './scale.ts';
 
 // The bench is the whole process: what its shell left open is closed, as the command does, and not handed to plugins.
 sealDescriptors();
@@ -24,6 +28,10 @@ const groups: Readonly<Record<string, (bench: Bench) => Promise<Outcome>>> = {
   crash: crashRecovery,
   discovery,
   'cold-start': coldStart,
+  neighbours,
+  scale,
+  orphans,
+  install: installation,
 };
 const rounds = { usual: 30, quick: 5 } as const;
 
@@ -91,6 +99,8 @@ function printTable(rows: readonly Result[]): void {
     'p50_ms',
     'p99_ms',
     'overhead_ms',
+    'kb',
+    'cpu_percent',
   ];
   const used = columns.filter((column) => rows.some((row) => column in row));
   const cells = [used, ...rows.map((row) => used.map((column) => String(row[column as keyof Result] ?? '')))];

@@ -13,6 +13,8 @@ export interface Result {
   readonly p99_ms?: number;
   /** Median over the rounds of what it takes longer than what it is compared with in the same round. */
   readonly overhead_ms?: number;
+  readonly kb?: number;
+  readonly cpu_percent?: number;
 }
 
 /** What was aimed at, and what came out. */

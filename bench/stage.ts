@@ -19,24 +19,39 @@ name = "run"
 idempotent = true
 input = { type = "object", required = ["text"], properties = { text = { type = "string" } } }
 output = { type = "object", required = ["text"], properties = { text = { type = "string" } } }
+
+[[capabilities]]
+kind = "tool"
+name = "once"
 `;
 
+export interface StageOptions {
+  /** Text of config.toml. */
+  readonly settings?: string;
+  readonly onLog?: HostOptions['onLog'];
+  /** Of `bench/programs`. Default: `echo-lines.cjs`. */
+  readonly program?: string;
+}
+
 /** A host on a home of its own in which the echo plugin is signed and installed. */
-export async function openHost(folder: string, confined: boolean): Promise<Host> {
+export async function openHost(folder: string, confined: boolean, more: StageOptions = {}): Promise<Host> {
   const home = join(folder, confined ? 'confined' : 'unconfined');
-  const options: HostOptions = { home, ...(confined ? {} : { sandboxNoneFor: ['echo'] }) };
-  const host = await createHost(options);
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  if (more.settings !== undefined) writeFileSync(join(home, 'config.toml'), more.settings, { mode: 0o600 });
+  const { onLog } = more;
+  const watched = onLog === undefined ? {} : { onLog };
+  const host = await createHost({ home, ...(confined ? {} : { sandboxNoneFor: ['echo'] }), ...watched });
   const key = await host.keys.create('bench');
   await host.trust.add({ publicKey: key.publicKey, name: 'bench', role: 'publisher', scopes: ['*'] }, new Date());
   const source = join(folder, `${confined ? 'confined' : 'unconfined'}-source`);
-  writePlugin(source, 'echo');
+  writePlugin(source, 'echo', more.program);
   await signPlugin(source, key);
   await host.install(source, { grantRequested: true });
   return host;
 }
 
-export function writePlugin(folder: string, name: string): void {
+export function writePlugin(folder: string, name: string, source = 'echo-lines.cjs'): void {
   mkdirSync(folder, { recursive: true });
-  cpSync(program('echo-lines.cjs'), join(folder, 'main.cjs'));
+  cpSync(program(source), join(folder, 'main.cjs'));
   writeFileSync(join(folder, 'plugin.toml'), manifest(name));
 }

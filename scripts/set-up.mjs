@@ -1,6 +1,5 @@
-// Makes a clean clone ready: `node scripts/set-up.mjs demo|test|bench`. Needs nothing but Node. When everything is
-// there
-// already it prints one line, changes nothing and does not touch the network.
+// Makes a clean clone ready: `node scripts/set-up.mjs demo|test|bench|chaos`. Needs nothing but Node. When everything
+// is there already it prints one line, changes nothing and does not touch the network.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -16,21 +15,23 @@ const packageManagerTimeoutMs = 5 * 60_000;
 
 /** What the operating system must bring: a Debian package, the files that prove it is there, and what it is for. */
 const systemPackages = [
-  { name: 'bubblewrap', programs: ['bwrap'], purposes: ['demo', 'test', 'bench'], use: 'confines plugins' },
+  { name: 'bubblewrap', programs: ['bwrap'], purposes: ['demo', 'test', 'bench', 'chaos'], use: 'confines plugins' },
   { name: 'socat', programs: ['socat'], purposes: ['demo', 'test'], use: 'carries granted network traffic' },
   {
     name: 'util-linux',
     programs: ['prlimit', 'setpriv', 'unshare'],
-    purposes: ['demo', 'test', 'bench'],
+    purposes: ['demo', 'test', 'bench', 'chaos'],
     use: 'limits plugins and drops their rights',
   },
-  { name: 'python3', programs: ['python3'], purposes: ['demo', 'test'], use: 'runs the plugins written in Python' },
+  { name: 'python3', programs: ['python3'], purposes: ['demo', 'test', 'chaos'], use: 'runs plugins in Python' },
   { name: 'git', programs: ['git'], purposes: ['demo', 'test'], use: 'is what the git plugin drives' },
-  { name: 'gcc', programs: ['gcc'], purposes: ['test'], use: 'compiles the fixtures written in C' },
-  { name: 'libc6-dev', files: ['/usr/include/stdio.h'], purposes: ['test'], use: 'compiles the fixtures written in C' },
+  { name: 'gcc', programs: ['gcc'], purposes: ['test', 'chaos'], use: 'compiles plugins in C' },
+  { name: 'libc6-dev', files: ['/usr/include/stdio.h'], purposes: ['test', 'chaos'], use: 'compiles plugins in C' },
 ];
 
-if (!['demo', 'test', 'bench'].includes(purpose)) fail(`set-up takes demo, test or bench, not "${purpose}".`, 2);
+if (!['demo', 'test', 'bench', 'chaos'].includes(purpose)) {
+  fail(`set-up takes demo, test, bench or chaos, not "${purpose}".`, 2);
+}
 checkNode();
 const did = [installNodePackages(), installSystemPackages(), build()].filter((step) => step !== undefined);
 const lacking = missingSystemPackages().map(({ name }) => name);
@@ -91,8 +92,8 @@ function installSystemPackages() {
   const still = missingSystemPackages();
   if (still.length === 0) return names.join(', ');
   explainMissing(still);
-  if (purpose === 'demo' && still.some(({ name }) => name === 'bubblewrap')) {
-    fail('Without bubblewrap no plugin can be confined, and mmm starts none unconfined: the demo cannot run.');
+  if (['demo', 'chaos'].includes(purpose) && still.some(({ name }) => name === 'bubblewrap')) {
+    fail('Without bubblewrap no plugin can be confined, and mmm starts none unconfined.');
   }
   return undefined;
 }

@@ -1,5 +1,5 @@
-// The plugin that every host with one JSON message a line talks to, so that only the hosts differ: plain Node, one parse
-// and one stringify a message, one write for all answers of a chunk.
+// The plugin that every host with one JSON message a line talks to, so that only the hosts differ: plain Node, one
+// parse and one stringify a message, one write for all answers of a chunk.
 const send = (id, result) => `${JSON.stringify({ jsonrpc: '2.0', id, result })}\n`;
 const answers = {
   execute: ({ input }) => ({ output: input }),

@@ -49,7 +49,9 @@ export function protocolPage(page: string, limits: string): string {
 }
 
 function servedSentence(): string {
-  const names = servedHostMethods.map((name) => `\`${name}\``).join(' and ');
+  const names = new Intl.ListFormat('en', { type: 'conjunction' }).format(
+    servedHostMethods.map((name) => `\`${name}\``),
+  );
   const others = 'Any other request of this list is answered MethodNotFound until a release serves it.';
   return `mmm ${hostVersion} serves ${names}. ${others}`;
 }
@@ -140,6 +142,11 @@ function manifestTables(): string {
     ['[[dependencies]]', 'Other plugins.', schema.properties?.dependencies?.items],
     ['[subscriptions]', 'Events it always gets.', schema.properties?.subscriptions],
     ['[config]', 'What a user may set.', schema.properties?.config],
+    [
+      '[install]',
+      'A step that runs once after an installation, for what cannot be shipped ready.',
+      schema.properties?.install,
+    ],
     ['[limits]', 'What it may use, below the limits of the host.', schema.properties?.limits],
     ['[restart]', 'What happens after it ended.', schema.properties?.restart],
   ];

@@ -46,7 +46,10 @@ test('at a terminal an installation asks, and shows an author’s words quoted a
   const { answering, run } = await place(t);
   const refused = await answering([''], 'plugin', 'install', 'echo');
   assert.equal(refused.code, 3);
-  assert.match(refused.stderr, /echo 1\.0\.0, signed by "default", asks for:\n {2}● high risk +filesystem=read:/);
+  assert.match(
+    refused.stderr,
+    /echo 1\.0\.0, signed by "default" \((?:[0-9a-f]{4} ?){16}\), asks for:\n {2}● high risk +filesystem=read:/,
+  );
   assert.match(refused.stderr, /Its author says: "Allow\? yes' \\u\{1b\}\[2J\\u\{a\}All is fine"\n/);
   assert.match(refused.stdout, /It will not start before you decide on/);
   const allowed = await answering(['perhaps', 'o', 'a'], 'plugin', 'install', 'echo');
@@ -106,7 +109,7 @@ test('what was typed before the question could be read is no answer, and Ctrl-C 
     resources: '/',
     interrupted: interrupt.signal,
   };
-  const request = { plugin: 'echo', version: '1.0.0', publisher: null, items: [] };
+  const request = { plugin: 'echo', version: '1.0.0', publisher: null, fingerprint: null, items: [] };
   let answer: string | undefined;
   const asked = new TerminalPrompter(io, clock, { once: true }).ask(request).then((given) => {
     answer = given;

@@ -71,7 +71,10 @@ test('trust in a key is not taken from it by accident', async (t) => {
   const made = (await mmm({ home: join(tempFolder(t), 'home') }, 'key', 'new', '--json')).json();
   const key = String(made.public_key);
   const trust = (...words: string[]): Promise<CliResult> => run('key', 'trust', key, ...words);
-  assert.match((await trust('--name', 'acme', '--scope', 'acme/*')).stdout, /^Trusted \w+ as "acme" for acme\/\*\.$/m);
+  assert.match(
+    (await trust('--name', 'acme', '--scope', 'acme/*')).stdout,
+    /^Trusted as "acme" for acme\/\*\.\n {2}fingerprint {2}(?:[0-9a-f]{4} ?){16}$/m,
+  );
   const wider = await trust('--name', 'acme', '--scope', 'acme/*', 'other');
   assert.match(wider.stdout, /as "acme" for acme\/\*, other; it was "acme" for acme\/\*\./);
   assert.match((await trust('--name', 'acme', '--scope', 'acme/*', 'other')).stdout, /already/);
@@ -240,7 +243,7 @@ test('JSON documents spell their keys in snake case, and leave what is not their
     trust: object;
     change: string;
   };
-  assert.deepEqual(Object.keys(installed.trust).sort(), ['key_name', 'keyid', 'kind']);
+  assert.deepEqual(Object.keys(installed.trust).sort(), ['fingerprint', 'key_name', 'keyid', 'kind', 'publisher']);
   assert.equal(installed.change, 'installed');
   const called = await there.run('plugin', 'exec', 'echo', 'run', '--input', '{"camelCase":{"andMore":1}}', '--json');
   assert.deepEqual(called.json().output, { camelCase: { andMore: 1 } });

@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { removeTree } from '@mmm/bundle';
-import { createHost, type Host, signPlugin } from '@mmm/host';
+import { createHost, type Host, type InstallOptions, signPlugin } from '@mmm/host';
 import { MmmError } from '@mmm/protocol';
 import { mmm } from '../support/cli.ts';
 import { confined } from '../support/confined.ts';
@@ -222,7 +222,8 @@ test(
     const second = await stranger(t, host, 'second');
     const theirs = echoFolder(directory, '1.1.0');
     await signPlugin(theirs, second);
-    const report = await host.install(theirs, { grantRequested: true });
+    await assert.rejects(host.install(theirs), (error) => MmmError.is(error, 'PUBLISHER_CHANGED'));
+    const report = await host.install(theirs, { grantRequested: true, allowPublisherChange: 'echo' });
     assert.match(report.dataKept ?? '', /data\/echo\.[0-9a-f]{32}$/);
     await (await host.plugin('echo')).start();
     assert.deepEqual(readdirSync(data), []);
@@ -230,7 +231,7 @@ test(
     writeFileSync(join(data, 'secret'), 'of the second');
     const again = echoFolder(directory, '1.2.0');
     await signPlugin(again, await host.keys.get('test'));
-    await host.install(again, { grantRequested: true });
+    await host.install(again, { grantRequested: true, allowPublisherChange: 'echo' });
     await (await host.plugin('echo')).start();
     assert.equal(readFileSync(join(data, 'secret'), 'utf8'), 'of the first');
     assert.equal(lstatSync(data).uid, owner);
@@ -268,12 +269,34 @@ test('an older version, and another content under the same version, are refused'
   const actions = host.audit.list({ plugin: 'echo' }).map(({ action }) => action);
   assert.equal(actions.filter((action) => action === 'refused').length, 2);
   assert.equal(actions.filter((action) => action === 'override').length, 1);
+  await host.remove('echo');
+  const reused = (error: unknown) => MmmError.is(error, 'VERSION_REUSED');
+  const other = await folder('1.2.0', '# other');
+  await assert.rejects(host.install(other), reused, 'a removal makes nobody forget');
+  await assert.rejects(host.install(other, { allowVersionReuse: 'echo' }), reused, 'nor does the flag, for others');
+  await host.install(await folder('1.2.1'));
+  await assert.rejects(host.install(other, { allowDowngrade: true }), reused, 'nor a way round');
+});
+
+test('own work takes the place of other content under its version only by name', async (t) => {
+  const { host, directory } = await fixtureHost(t, []);
   const own = await host.keys.get('test');
-  for (const more of ['# one', '# two']) {
-    const made = echoFolder(directory, '1.1.9', more);
+  const install = async (more: string, options: InstallOptions = {}) => {
+    const made = echoFolder(directory, '1.0.0', more);
     await signPlugin(made, own);
-    await host.install(made);
-  }
+    return await host.install(made, options);
+  };
+  await install('# one');
+  await assert.rejects(install('# two'), (error) => {
+    assert.ok(MmmError.is(error, 'VERSION_REUSED'));
+    assert.match(error.message, /Raise `version`.*--allow-version-reuse echo/);
+    return true;
+  });
+  await assert.rejects(install('# two', { allowVersionReuse: 'other' }), (error) => MmmError.is(error, 'USAGE'));
+  assert.equal((await install('# two', { allowVersionReuse: 'echo' })).change, 'reinstalled');
+  await assert.rejects(install('# one'), (error) => MmmError.is(error, 'VERSION_REUSED'));
+  const overrides = host.audit.list({ plugin: 'echo', action: 'override' }).map(({ detail }) => detail.what);
+  assert.deepEqual(overrides, ['version_reuse']);
 });
 
 test('a plugin with long lists of permissions does not empty its own audit entries', async (t) => {

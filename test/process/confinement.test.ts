@@ -100,6 +100,10 @@ for (const language of languages) {
     for (const path of [join(outside, 'y'), '/x', '/plugin/x', '/etc/x', '/usr/bin/x', '/dev/x']) {
       assert.match(await confined({ op: 'create', path }), /^error (?:ENOENT|EROFS|EACCES)$/, path);
     }
+    for (const path of ['/etc/passwd', '/etc/hosts', '/etc/nsswitch.conf']) {
+      assert.match(await confined({ op: 'read', path }), /^ok /, path);
+      assert.match(await confined({ op: 'open_write', path }), /^error (?:EROFS|EACCES)$/, path);
+    }
     for (const path of ['/data/x', '/tmp/x', '/dev/shm/x']) {
       assert.match(await confined({ op: 'create', path }), /^ok/, path);
     }

@@ -55,6 +55,21 @@ const endsAsTold = (t: TestContext, how: string): Fixture => {
   return { bundle: fixtureBundle(t, 'ends-as-told'), command: ['node', 'main.cjs', how] };
 };
 
+test('how a plugin ended is read from its sandbox even by a host that is late for everything', confined, async (t) => {
+  const { spawn } = await import('../../packages/host/src/spawn/spawn.ts');
+  // Every time is over at once, as after a long pause of the whole process.
+  const late = { ...systemClock, sleep: () => Promise.resolve() };
+  const command = await confineFixture(t, endsAsTold(t, '3'));
+  const ends = await Promise.all(
+    Array.from({ length: 20 }, async () => {
+      const child = await spawn(command, { plugin: 'fixture', clock: late, onLine: () => undefined });
+      child.transport.input.resume();
+      return { ...(await child.exited), tail: child.stderrTail() };
+    }),
+  );
+  for (const end of ends) assert.deepEqual(end, { code: 3, signal: null, tail: 'ready' });
+});
+
 for (const [how, expected] of [
   ['0', { code: 0, signal: null }],
   ['3', { code: 3, signal: null }],

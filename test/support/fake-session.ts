@@ -56,6 +56,8 @@ export class FakeSession implements Session {
   inFlight = 0;
   lastMessageAtMs = 0;
   paused = false;
+  isClosed = false;
+  debugged = false;
   /** Set it to keep calls waiting; `makeRoom` lets them go. */
   isFull = false;
   #roomWaiters: (() => void)[] = [];
@@ -84,8 +86,13 @@ export class FakeSession implements Session {
   }
 
   closePipe(): void {
+    this.isClosed = true;
     this.makeRoom();
     for (const call of this.#open) call.fail(new CallFailed('closed', 'the connection closed'));
+  }
+
+  isDebugged(): boolean {
+    return this.debugged;
   }
 
   stop(reason: string): Promise<ExitReason> {
@@ -136,6 +143,9 @@ export class FakeSession implements Session {
       },
       get isFull() {
         return self.isFull;
+      },
+      get isClosed() {
+        return self.isClosed;
       },
       room: () => new Promise<void>((resolve) => self.#roomWaiters.push(resolve)),
       counters: {} as Connection['counters'],

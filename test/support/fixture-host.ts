@@ -1,4 +1,4 @@
-import { cpSync, existsSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { createHost, type Host, type HostOptions, signPlugin } from '@mmm/host';
@@ -16,6 +16,8 @@ export interface Fixture {
   readonly command?: readonly string[];
   /** Lines appended to the usual manifest. */
   readonly more?: string;
+  /** Files that are not in the fixture's folder, such as programs: where each lies, by its name in the plugin. */
+  readonly files?: Readonly<Record<string, string>>;
   readonly grant?: readonly string[];
 }
 
@@ -25,15 +27,23 @@ export interface FixtureHost {
   readonly directory: string;
 }
 
-/** A real host on a home of its own, with the fixtures signed and installed. Closed after the test. */
+/**
+ * A real host on a home of its own, with the fixtures signed and installed. Closed after the test. `settings` is the
+ * text of its config.toml.
+ */
 export async function fixtureHost(
   t: Pick<TestContext, 'after'>,
   list: readonly (Fixture | string)[],
-  options: Partial<HostOptions> = {},
+  options: Partial<HostOptions> & { readonly settings?: string } = {},
 ): Promise<FixtureHost> {
   const directory = tempFolder(t);
   const home = join(directory, 'home');
-  const host = await createHost({ home, ...options });
+  const { settings, ...more } = options;
+  if (settings !== undefined) {
+    mkdirSync(home, { mode: 0o700 });
+    writeFileSync(join(home, 'config.toml'), settings, { mode: 0o600 });
+  }
+  const host = await createHost({ home, ...more });
   t.after(() => host.close());
   const key = await host.keys.create('test');
   await host.trust.add({ publicKey: key.publicKey, name: 'test', role: 'publisher', scopes: ['*'] }, new Date());
@@ -51,6 +61,7 @@ export function copyFixture(fixture: Fixture, directory: string): string {
   const name = fixture.name ?? fixture.behaviour.replaceAll('-', '_');
   const folder = join(directory, name);
   cpSync(join(fixtures, fixture.behaviour), folder, { recursive: true });
+  for (const [path, source] of Object.entries(fixture.files ?? {})) cpSync(source, join(folder, path));
   const manifestFile = join(folder, 'plugin.toml');
   if (fixture.manifest !== undefined) writeFileSync(manifestFile, fixture.manifest);
   else if (!existsSync(manifestFile)) writeFileSync(manifestFile, usualManifest(name, fixture));

@@ -12,6 +12,7 @@ import { confine, type SandboxMachine } from '../../packages/host/src/sandbox/co
 import type { LaunchCommand } from '../../packages/host/src/sandbox/launch-command.ts';
 import { probeSandbox } from '../../packages/host/src/sandbox/probe.ts';
 import { programPath } from '../../packages/host/src/sandbox/tools.ts';
+import { pluginLimits } from '../../packages/host/src/settings/limits.ts';
 import type { Child } from '../../packages/host/src/spawn/child.ts';
 import { spawn } from '../../packages/host/src/spawn/spawn.ts';
 
@@ -58,6 +59,7 @@ export async function confineFixture(t: Pick<TestContext, 'after'>, fixture: Fix
     dataDirectory: join(home, 'data', 'fixture'),
     uid: launchUid,
     allowNone: false,
+    limits: pluginLimits('fixture', parsed.limits, undefined),
     nodePath: process.execPath,
     environment: {},
     userHome: homedir(),

@@ -1,4 +1,5 @@
 import { systemClock } from '@mmm/rpc';
+import { collectGarbage } from '../../scripts/collect-garbage.ts';
 
 const tickMs = 5;
 
@@ -31,4 +32,11 @@ export async function loopLagMs(work: () => Promise<unknown>): Promise<number> {
 export function residentMb(): number {
   globalThis.gc?.();
   return process.memoryUsage().rss / 1_048_576;
+}
+
+/** What this process really holds, in MB: what its allocator keeps for later is not in it. */
+export function heldMb(): number {
+  collectGarbage();
+  const { heapUsed, external } = process.memoryUsage();
+  return (heapUsed + external) / 1_048_576;
 }

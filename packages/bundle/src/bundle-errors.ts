@@ -32,7 +32,24 @@ export function invalidBundle(
   );
 }
 
-/** The folder is not what its index says. */
+/** The archive is not one that we would have written. `reason` is a clause that fits after the entry's name. */
+export function invalidArchive(
+  file: string,
+  entry: string,
+  reason: string,
+  cause?: unknown,
+): MmmError<'BUNDLE_INVALID'> {
+  const subject = entry === '.' ? 'it' : printablePath(entry);
+  return new MmmError(
+    'BUNDLE_INVALID',
+    `The archive ${printablePath(file)} is not a valid bundle: ${subject} ${reason}. Nothing of it was kept. ` +
+      'Get it again from its publisher; if the plugin is yours, make it again with `mmm plugin package`.',
+    { directory: file, file: entry, reason },
+    { cause },
+  );
+}
+
+/** The folder or archive is not what its index says. */
 export function changedBundle(directory: string, file: string, reason: ChangeReason): MmmError<'BUNDLE_CHANGED'> {
   return new MmmError(
     'BUNDLE_CHANGED',

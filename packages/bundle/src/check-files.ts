@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto';
 import { changedBundle } from './bundle-errors.ts';
 import { readPieces } from './folder.ts';
 import type { BundleFile, BundleIndex } from './index-file.ts';
+import { isLeftOut } from './left-out.ts';
 import type { FoundFile } from './walk-folder.ts';
 import { walkFolder } from './walk-folder.ts';
 
 export interface FileCheck {
   /** Sees each piece of each file before its hash is known: what it made of them counts only if the check succeeds. */
   copy?(file: BundleFile): Promise<Copy>;
-  /** Whether every mode must be exactly the listed one and folders 0555, as in the store. */
+  /** Whether every mode must be exactly the listed one and folders 0555, and nothing else may be there: the store. */
   readonly exactModes?: boolean;
 }
 
@@ -19,23 +20,28 @@ export interface Copy {
 }
 
 /**
- * Compares every file of a folder with an index: nothing unlisted, nothing missing, and size, executable bit and
- * sha256 as listed. Throws BUNDLE_CHANGED with the first difference, BUNDLE_INVALID for what cannot be read.
+ * Compares every file of a folder with an index: nothing unlisted but what is left out of each plugin, nothing missing,
+ * and size, executable bit and sha256 as listed. Throws BUNDLE_CHANGED with the first difference, BUNDLE_INVALID for
+ * what cannot be read.
  */
 export async function checkFiles(directory: string, index: BundleIndex, check: FileCheck = {}): Promise<void> {
   const missing = new Map(index.files.map((file) => [file.path, file]));
-  const folders = check.exactModes === true ? foldersOf(index) : undefined;
+  const listed = new Set(missing.keys());
+  const folders = foldersOf(index);
+  const isStored = check.exactModes === true;
   await walkFolder({
     directory,
     refuse: (file, kind) => changedBundle(directory, file, kind === 'bad_path' ? 'unlisted' : 'not_a_file'),
     async visitFile(found) {
-      const listed = missing.get(found.path);
-      if (listed === undefined) throw changedBundle(directory, found.path, 'unlisted');
+      const file = missing.get(found.path);
+      if (file === undefined) throw changedBundle(directory, found.path, 'unlisted');
       missing.delete(found.path);
-      await checkFile(directory, found, listed, check);
+      await checkFile(directory, found, file, check);
     },
+    // An author's folder has more in it than the plugin. None of it is copied, so none of it ever runs.
+    leavesOut: (path, name) => !isStored && isLeftOut(name) && !listed.has(path) && !folders.has(path),
     visitFolder(path, mode) {
-      if (folders === undefined) return;
+      if (!isStored) return;
       if (!folders.has(path)) throw changedBundle(directory, path, 'unlisted');
       if (mode !== 0o555) throw changedBundle(directory, path === '' ? '.' : path, 'mode');
     },

@@ -1,8 +1,9 @@
-import { constants } from 'node:fs';
+import { closeSync, constants, fchmodSync, openSync, writeSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MmmError } from '@mmm/protocol';
+import type { BundleArchive } from './archive/read-archive.ts';
 import { changedBundle, indexPath, signaturesPath } from './bundle-errors.ts';
 import type { Copy } from './check-files.ts';
 import { checkFiles, foldersOf } from './check-files.ts';
@@ -10,6 +11,7 @@ import { sha256Hex } from './encoding.ts';
 import { matchesRecord, readIdentities, writeRecord } from './identity.ts';
 import type { BundleFile, BundleIndex } from './index-file.ts';
 import { parseIndex } from './index-file.ts';
+import { bundleLimits } from './limits.ts';
 import { createStaging, discardStaging, removeAtomically, removeLeftovers, syncPath } from './staging.ts';
 
 /** What is put into the store: the outcome of `verifyBundle`, or of `indexFolder` for a plugin excepted by name. */
@@ -18,6 +20,12 @@ export interface BundleToStore {
   readonly indexBytes: Uint8Array;
   readonly indexSha256: string;
   readonly signatures?: Uint8Array | undefined;
+}
+
+/** An archive unpacked beside the store: a whole bundle, read-only, that is nobody's yet. */
+export interface StagedBundle {
+  readonly directory: string;
+  readonly bundle: BundleToStore;
 }
 
 const sha256Pattern = /^[0-9a-f]{64}$/;
@@ -45,22 +53,54 @@ export class ContentStore {
     if (sha256Hex(bundle.indexBytes) !== bundle.indexSha256) throw internal('The index to store has another sha256.');
     const index = parseIndex(bundle.indexBytes, directory);
     const target = this.#path(bundle.indexSha256);
-    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
-    await removeLeftovers(this.#directory);
+    await this.clean();
     if (await this.#isIntact(bundle.indexSha256)) {
       await this.#keepSignatures(bundle);
       return target;
     }
     const staging = await createStaging(this.#directory);
     try {
-      await fillStaging(staging, directory, index, bundle);
+      await fillStaging(staging, index, bundle, (copy) => checkFiles(directory, index, { copy }));
       await this.#moveIntoPlace(staging, bundle.indexSha256);
     } finally {
       await discardStaging(staging);
     }
-    await syncPath(this.#directory);
-    // Reads everything back: what gets into the record is what lies there now, not what was meant to be written.
-    return await this.check(bundle.indexSha256);
+    return await this.#checkNew(bundle.indexSha256);
+  }
+
+  /**
+   * Unpacks an archive into a folder of its own beside the store, every byte compared with its index: all of it, or
+   * nothing stays. Says nothing about signatures. `keep` or `discard` must follow. Throws BUNDLE_INVALID for whatever
+   * `packArchive` would not have written, BUNDLE_CHANGED for a file that is not what the index says.
+   */
+  async stage(archive: BundleArchive): Promise<StagedBundle> {
+    const { file, indexBytes, indexSha256, signatures } = archive;
+    const index = parseIndex(indexBytes, file);
+    await this.clean();
+    const directory = await createStaging(this.#directory);
+    try {
+      const bundle = { index, indexBytes, indexSha256, signatures };
+      await fillStaging(directory, index, bundle, (copy) => archive.readFiles(index, copy));
+      return { directory, bundle };
+    } catch (error) {
+      await discardStaging(directory);
+      throw error;
+    }
+  }
+
+  /** Moves a staged bundle to its place in the store and returns that. All or nothing, also across a crash. */
+  async keep({ directory, bundle }: StagedBundle): Promise<string> {
+    if (await this.#isIntact(bundle.indexSha256)) {
+      await this.#keepSignatures(bundle);
+      return this.#path(bundle.indexSha256);
+    }
+    await this.#moveIntoPlace(directory, bundle.indexSha256);
+    return await this.#checkNew(bundle.indexSha256);
+  }
+
+  /** Removes a staged bundle; nothing is done for one that was kept. */
+  async discard(staged: StagedBundle): Promise<void> {
+    await discardStaging(staged.directory);
   }
 
   /**
@@ -78,6 +118,12 @@ export class ContentStore {
       await writeRecord(this.#recordFile(sha256), after);
     }
     return directory;
+  }
+
+  /** Removes what processes that died while they put something left behind. */
+  async clean(): Promise<void> {
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    await removeLeftovers(this.#directory);
   }
 
   /** Removes a bundle and its record. One that is not there is no error. */
@@ -105,6 +151,12 @@ export class ContentStore {
 
   #recordFile(sha256: string): string {
     return `${this.#path(sha256)}.identity.json`;
+  }
+
+  async #checkNew(sha256: string): Promise<string> {
+    await syncPath(this.#directory);
+    // Reads everything back: what gets into the record is what lies there now, not what was meant to be written.
+    return await this.check(sha256);
   }
 
   async #isIntact(sha256: string): Promise<boolean> {
@@ -164,12 +216,17 @@ export class ContentStore {
   }
 }
 
-async function fillStaging(staging: string, from: string, index: BundleIndex, bundle: BundleToStore): Promise<void> {
+async function fillStaging(
+  staging: string,
+  index: BundleIndex,
+  bundle: BundleToStore,
+  readFiles: (copy: (file: BundleFile) => Promise<Copy>) => Promise<void>,
+): Promise<void> {
   const folders = [...foldersOf(index), '.mmm'].sort();
   for (const folder of folders) {
     if (folder !== '') await mkdir(join(staging, folder), { mode: 0o700 });
   }
-  await checkFiles(from, index, { copy: (file) => copyInto(staging, file) });
+  await readFiles((file) => copyInto(staging, file));
   const written = index.files.map(({ path }) => path);
   written.push(indexPath, ...(bundle.signatures === undefined ? [] : [signaturesPath]));
   await writeNew(join(staging, indexPath), bundle.indexBytes);
@@ -182,12 +239,31 @@ async function fillStaging(staging: string, from: string, index: BundleIndex, bu
 }
 
 async function copyInto(staging: string, file: BundleFile): Promise<Copy> {
-  const handle = await open(join(staging, file.path), newFileFlags, 0o600);
+  const path = join(staging, file.path);
+  if (file.size <= bundleLimits.readBytes) return copySmall(path, file);
+  const handle = await open(path, newFileFlags, 0o600);
   return {
     write: (piece) => writeAll(handle, piece),
     async end(good) {
       if (good) await handle.chmod(Number.parseInt(file.mode, 8));
       await handle.close();
+    },
+  };
+}
+
+/** At once, on this thread: for a file of some kilobytes the ways to the thread pool and back take far longer. */
+function copySmall(path: string, file: BundleFile): Copy {
+  const descriptor = openSync(path, newFileFlags, 0o600);
+  return {
+    async write(piece) {
+      for (let at = 0; at < piece.length; ) at += writeSync(descriptor, piece, at);
+    },
+    async end(good) {
+      try {
+        if (good) fchmodSync(descriptor, Number.parseInt(file.mode, 8));
+      } finally {
+        closeSync(descriptor);
+      }
     },
   };
 }

@@ -5,6 +5,7 @@ import { sha256Hex } from './encoding.ts';
 import { readPieces } from './folder.ts';
 import type { BundleFile, BundleIndex } from './index-file.ts';
 import { parseIndex, serialiseIndex } from './index-file.ts';
+import { isLeftOut } from './left-out.ts';
 import { bundleLimits } from './limits.ts';
 import { findCollision } from './path-rules.ts';
 import { walkFolder } from './walk-folder.ts';
@@ -21,11 +22,14 @@ export interface IndexedFolder {
   readonly bytes: Uint8Array;
   /** Of `bytes`: the identity of the bundle. */
   readonly sha256: string;
+  /** Paths that were found and are no part of the bundle, such as `node_modules`. Nothing below them was looked at. */
+  readonly leftOut: readonly string[];
 }
 
 /**
- * Lists and hashes every file of a folder. The same files give the same bytes, whatever their dates and owners and
- * wherever the folder is. Throws BUNDLE_INVALID for anything that may not be in a bundle.
+ * Lists and hashes every file of a folder but what is left out of each plugin. The same files give the same bytes,
+ * whatever their dates and owners and wherever the folder is. Throws BUNDLE_INVALID for anything that may not be in a
+ * bundle.
  */
 export async function indexFolder(directory: string, identity: BundleIdentity): Promise<IndexedFolder> {
   const { name, version, manifest } = identity;
@@ -34,22 +38,27 @@ export async function indexFolder(directory: string, identity: BundleIdentity): 
   if (!semverVersion.safeParse(version).success) {
     throw invalidBundle(directory, manifest, `has the version ${version}, which is not a semantic version`);
   }
-  const files = await listFiles(directory);
+  const leftOut: string[] = [];
+  const files = await listFiles(directory, leftOut);
   if (!files.some(({ path }) => path === manifest)) throw invalidBundle(directory, manifest, 'is not there');
   const index: BundleIndex = { schema: 'mmm.bundle/1', name, version, manifest, files };
   const bytes = serialiseIndex(index);
   if (bytes.length > bundleLimits.indexBytes) {
     throw invalidBundle(directory, '.', `has so many files that their index is above ${bundleLimits.indexBytes} bytes`);
   }
-  return { index: parseIndex(bytes, directory), bytes, sha256: sha256Hex(bytes) };
+  return { index: parseIndex(bytes, directory), bytes, sha256: sha256Hex(bytes), leftOut };
 }
 
-async function listFiles(directory: string): Promise<BundleFile[]> {
+async function listFiles(directory: string, leftOut: string[]): Promise<BundleFile[]> {
   const files: BundleFile[] = [];
   let total = 0;
   await walkFolder({
     directory,
     refuse: (file, _kind, reason) => invalidBundle(directory, file, reason),
+    leavesOut(path, name) {
+      if (isLeftOut(name)) leftOut.push(path);
+      return isLeftOut(name);
+    },
     async visitFile({ path, size, mode, descriptor }) {
       total += size;
       if (size > bundleLimits.fileBytes)

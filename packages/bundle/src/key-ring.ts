@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { MmmError } from '@mmm/protocol';
 import * as z from 'zod';
 import { decodeBase64, encodeBase64 } from './encoding.ts';
-import { PrivateFileProblem, readPrivateFile } from './private-file.ts';
+import { PrivateFileProblem, privateFileWriter, readPrivateFile } from './private-file.ts';
 import type { PublicKeyInfo } from './public-key.ts';
 import { describePublicKey } from './public-key.ts';
 import { loadTweetnacl } from './strict-ed25519.ts';
@@ -38,26 +38,34 @@ export class KeyRing {
     this.#directory = directory;
   }
 
-  /** Makes a key. Throws KEY_EXISTS: keys are never overwritten; KEY_INVALID for a name that cannot be a file's. */
-  async create(name: string): Promise<SigningKey> {
+  /**
+   * Makes a key. `record` is called before it is written; when it throws, there is none. Throws KEY_EXISTS: keys are
+   * never overwritten; KEY_INVALID for a name that cannot be a file's.
+   */
+  async create(name: string, record: (key: SigningKeyInfo) => void = () => undefined): Promise<SigningKey> {
     if (!keyName.test(name)) {
       throw keyInvalid(name, 'its name is not made of up to 64 lower-case letters, digits, "_" and "-"');
     }
     const nacl = await loadTweetnacl();
     const seed = nacl.randomBytes(nacl.sign.seedLength);
     const { publicKey } = nacl.sign.keyPair.fromSeed(seed);
-    const text = JSON.stringify(
-      {
-        schema: 'mmm.key/1',
-        name,
-        publicKey: encodeBase64(publicKey),
-        seed: encodeBase64(seed),
-      },
-      null,
-      2,
-    );
-    await this.#write(name, `${text}\n`);
+    if ((await this.#names()).includes(name)) throw keyExists(name, this.#file(name));
+    record({ name, ...describePublicKey(publicKey) });
+    await this.#write(name, fileText(name, publicKey, seed));
     return await this.get(name);
+  }
+
+  /**
+   * Lets `name` be the key called `successor` from now on; the key of that name is then called `retired`. No secret is
+   * lost, wherever this is interrupted: each is in a file of its own before another one is replaced.
+   */
+  async replace(name: string, successor: string, retired: string): Promise<void> {
+    const [old, next] = [this.#read(name), this.#read(successor)];
+    const raw = (info: SigningKeyInfo): Uint8Array => decodeBase64(info.publicKey, 32) ?? new Uint8Array();
+    await this.#write(retired, fileText(retired, raw(old.info), old.seed));
+    const write = await privateFileWriter();
+    write(this.#file(name), fileText(name, raw(next.info), next.seed));
+    await rm(this.#file(successor), { force: true });
   }
 
   /** Sorted by name. Does not load any secret into a signer. A damaged file is an error, not a gap. */
@@ -77,6 +85,11 @@ export class KeyRing {
       throw keyInvalid(wanted, 'its file holds a public key that does not belong to its secret');
     }
     return { ...info, sign: (bytes) => nacl.sign.detached(Uint8Array.from(bytes), pair.secretKey) };
+  }
+
+  /** Throws a key away that never came into use. */
+  async discard(name: string): Promise<void> {
+    await rm(this.#file(name), { force: true });
   }
 
   async #names(): Promise<string[]> {
@@ -130,15 +143,21 @@ export class KeyRing {
       await link(temporary, file);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      throw new MmmError(
-        'KEY_EXISTS',
-        `There is a key called ${name} already, in ${file}. Choose another name (--name).`,
-        { key: name, file },
-      );
+      throw keyExists(name, file);
     } finally {
       await rm(temporary, { force: true });
     }
   }
+}
+
+function fileText(name: string, publicKey: Uint8Array, seed: Uint8Array): string {
+  const content = { schema: 'mmm.key/1', name, publicKey: encodeBase64(publicKey), seed: encodeBase64(seed) };
+  return `${JSON.stringify(content, null, 2)}\n`;
+}
+
+function keyExists(key: string, file: string): MmmError<'KEY_EXISTS'> {
+  const message = `There is a key called ${key} already, in ${file}. Choose another name (--name).`;
+  return new MmmError('KEY_EXISTS', message, { key, file });
 }
 
 function keyInvalid(key: string, reason: string): MmmError<'KEY_INVALID'> {

@@ -14,6 +14,14 @@ export const bundleLimits = {
   fileBytes: 100 * 1024 * 1024,
   /** All files together in bytes. */
   totalBytes: 200 * 1024 * 1024,
+  /** Largest archive in bytes: the files, what tar adds to each of the most there may be, and some more. */
+  archiveBytes: 210 * 1024 * 1024,
+  /** Largest archive whose minisign signature is over the file itself and not its hash: tweetnacl copies it thrice. */
+  minisignBytes: 32 * 1024 * 1024,
+  /** How many times its own size an archive may unpack to. We write at most 174; text shrinks 3 to 20-fold. */
+  archiveRatio: 200,
+  /** What any archive may unpack to, whatever its size, in bytes: headers and padding of small ones shrink best. */
+  archiveFreeBytes: 2 * 1024 * 1024,
   /** Longest path in characters, as the manifest's own paths. */
   pathCharacters: 200,
   /** Deepest path in components. */
@@ -24,6 +32,10 @@ export const bundleLimits = {
   stateBytes: 8 * 1024 * 1024,
   /** Files and folders that one removal of a tree takes away before it gives up on somebody who goes on writing. */
   removals: 10_000_000,
+  /** Largest rotation statement or revocation list in bytes: the most entries, with reasons of usual length. */
+  statementBytes: 2 * 1024 * 1024,
+  /** Keys and bundles in one revocation list, and what is remembered of one issuer. Each start reads them. */
+  revocations: 5000,
   /** Verified signatures remembered in a memo file; the oldest go first. */
   memoEntries: 256,
 } as const;

@@ -1,3 +1,4 @@
+import { splitPath } from './archive/tar-header.ts';
 import { bundleLimits } from './limits.ts';
 
 /** Names that Windows gives to devices, whatever extension follows. */
@@ -17,6 +18,7 @@ export function checkPath(path: string): string | undefined {
   if (components.length > bundleLimits.pathComponents) {
     return `is more than ${bundleLimits.pathComponents} folders deep`;
   }
+  if (splitPath(path) === undefined) return 'has a name of more than 100 characters, or folders of more than 155';
   for (const component of components) {
     const problem = checkComponent(component);
     if (problem !== undefined) return problem;

@@ -1,14 +1,14 @@
-import { lstat, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MmmError } from '@mmm/protocol';
 import { indexPath, signaturesPath } from './bundle-errors.ts';
+import { readBundleFile } from './bundle-file.ts';
 import { payloadTypes, preAuthenticationEncoding } from './encoding.ts';
 import type { BundleIdentity } from './index-folder.ts';
 import { indexFolder } from './index-folder.ts';
 import type { SigningKey } from './key-ring.ts';
 import { bundleLimits } from './limits.ts';
 import { parsePublicKey } from './public-key.ts';
-import type { BundleSignature } from './signature-file.ts';
 import { parseSignatures, serialiseSignatures } from './signature-file.ts';
 import { verifyStrict } from './strict-ed25519.ts';
 
@@ -17,6 +17,8 @@ export interface SignedBundle {
   readonly keyid: string;
   /** How many files the index lists. */
   readonly files: number;
+  /** What is in the folder and no part of the bundle, as of `indexFolder`. */
+  readonly leftOut: readonly string[];
 }
 
 /**
@@ -26,8 +28,25 @@ export interface SignedBundle {
  */
 export async function signBundle(directory: string, identity: BundleIdentity, key: SigningKey): Promise<SignedBundle> {
   await removeLeftovers(directory);
-  const { bytes, sha256, index } = await indexFolder(directory, identity);
-  const encoded = preAuthenticationEncoding(payloadTypes.bundle, bytes);
+  const { bytes, sha256, index, leftOut } = await indexFolder(directory, identity);
+  const signatures = await addSignature(bytes, await signaturesOver(directory, bytes), key);
+  const { default: writeFileAtomic } = await import('write-file-atomic');
+  await mkdir(join(directory, '.mmm'), { recursive: true });
+  await writeFileAtomic(join(directory, indexPath), bytes, { mode: 0o644 });
+  await writeFileAtomic(join(directory, signaturesPath), signatures, { mode: 0o644 });
+  return { indexSha256: sha256, keyid: key.keyid, files: index.files.length, leftOut };
+}
+
+/**
+ * The signature file with one more signature over an index. Those of other keys in `before` stay; the oldest make room
+ * when there are too many. Throws KEY_INVALID for a key that makes wrong signatures.
+ */
+export async function addSignature(
+  indexBytes: Uint8Array,
+  before: Uint8Array | undefined,
+  key: SigningKey,
+): Promise<Uint8Array> {
+  const encoded = preAuthenticationEncoding(payloadTypes.bundle, indexBytes);
   const signature = key.sign(encoded);
   // A fault while signing could give the secret away, and would be found by the users otherwise.
   if (!(await verifyStrict(encoded, signature, parsePublicKey(key.publicKey)))) {
@@ -37,24 +56,23 @@ export async function signBundle(directory: string, identity: BundleIdentity, ke
       { key: key.name, reason: 'it made a signature that does not verify' },
     );
   }
-  const others = (await signaturesOver(directory, bytes)).filter(({ keyid }) => keyid !== key.keyid);
-  const kept = others.slice(0, bundleLimits.signatures - 1);
-  const signatures = serialiseSignatures([...kept, { keyid: key.keyid, bytes: signature }]);
-  const { default: writeFileAtomic } = await import('write-file-atomic');
-  await mkdir(join(directory, '.mmm'), { recursive: true });
-  await writeFileAtomic(join(directory, indexPath), bytes, { mode: 0o644 });
-  await writeFileAtomic(join(directory, signaturesPath), signatures, { mode: 0o644 });
-  return { indexSha256: sha256, keyid: key.keyid, files: index.files.length };
+  const parsed = before === undefined ? [] : parseSignatures(before);
+  const others = 'problem' in parsed ? [] : parsed.filter(({ keyid }) => keyid !== key.keyid);
+  const kept = others.slice(1 - bundleLimits.signatures);
+  return Buffer.from(serialiseSignatures([...kept, { keyid: key.keyid, bytes: signature }]));
 }
 
-/** The signatures that are there already, if they are over this index. The walk has refused links in `.mmm`. */
-async function signaturesOver(directory: string, indexBytes: Uint8Array): Promise<readonly BundleSignature[]> {
+/**
+ * The signature file of a folder, if it is over this index; `undefined` for none, and for one that is not a signature
+ * file. The walk that made the index has refused links in `.mmm`.
+ */
+export async function signaturesOver(directory: string, indexBytes: Uint8Array): Promise<Uint8Array | undefined> {
   try {
-    if (!(await readFile(join(directory, indexPath))).equals(indexBytes)) return [];
-    const parsed = parseSignatures(await readFile(join(directory, signaturesPath)));
-    return 'problem' in parsed ? [] : parsed;
+    if (!(await readBundleFile(directory, indexPath, bundleLimits.indexBytes)).equals(indexBytes)) return undefined;
+    const signatures = await readBundleFile(directory, signaturesPath, bundleLimits.signaturesBytes);
+    return 'problem' in parseSignatures(signatures) ? undefined : signatures;
   } catch {
-    return [];
+    return undefined;
   }
 }
 

@@ -51,3 +51,16 @@ export function serialiseSignatures(signatures: readonly BundleSignature[]): str
   const listed = signatures.map(({ keyid, bytes }) => ({ keyid, sig: Buffer.from(bytes).toString('base64') }));
   return `${JSON.stringify({ schema: 'mmm.sig/1', payloadType: payloadTypes.bundle, signatures: listed }, null, 2)}\n`;
 }
+
+/** The keys that a signature file names; none for one that cannot be read. Says nothing about whether they hold. */
+export function signersOf(signatures: Uint8Array | undefined): readonly string[] {
+  const parsed = signatures === undefined ? [] : parseSignatures(signatures);
+  return 'problem' in parsed ? [] : parsed.map(({ keyid }) => keyid);
+}
+
+/** A signature file without those of other keys. */
+export function onlySignatureOf(signatures: Uint8Array | undefined, keyid: string): Uint8Array | undefined {
+  const parsed = signatures === undefined ? [] : parseSignatures(signatures);
+  const found = 'problem' in parsed ? [] : parsed.filter((one) => one.keyid === keyid);
+  return found.length === 0 ? undefined : Buffer.from(serialiseSignatures(found));
+}

@@ -1,32 +1,25 @@
 import { lstatSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { MmmError, pluginName } from '@mmm/protocol';
-import * as z from 'zod';
-import { decodeBase64, encodeBase64 } from './encoding.ts';
+import { MmmError } from '@mmm/protocol';
+import { encodeBase64 } from './encoding.ts';
 import { withFileLock } from './file-lock.ts';
-import { PrivateFileProblem, readPrivateFile } from './private-file.ts';
-import { describePublicKey, keyidOf, parsePublicKey } from './public-key.ts';
-import { checkPublicKey } from './strict-ed25519.ts';
-
-/** What a key may vouch for: bundles, a registry's snapshots, revocations and rotations, or code under development. */
-export const keyRoles = ['publisher', 'registry', 'root', 'dev'] as const;
-export type KeyRole = (typeof keyRoles)[number];
-
-export interface TrustedKey {
-  readonly keyid: string;
-  /** The 32 raw bytes in base64. */
-  readonly publicKey: string;
-  readonly fingerprint: string;
-  readonly name: string;
-  readonly role: KeyRole;
-  /** `*`, `publisher/*` or exact plugin names. */
-  readonly scopes: readonly string[];
-  /** ISO 8601 in UTC; what it signed is refused afterwards. */
-  readonly notAfter?: string | undefined;
-  readonly addedAt: string;
-  /** Present once it was revoked, which is for ever. */
-  readonly revoked?: { readonly at: string; readonly reason: string } | undefined;
-}
+import { PrivateFileProblem, privateFileWriter, readPrivateFile } from './private-file.ts';
+import { keyidOf, parsePublicKey } from './public-key.ts';
+import type { RevocationList } from './revocations.ts';
+import type { Rotation } from './rotation.ts';
+import { handOver, merged } from './trust-changes.ts';
+import {
+  emptyTrust,
+  type KeyRole,
+  parseTrust,
+  type StoredKey,
+  type StoredRevocations,
+  serialiseTrust,
+  storedKey,
+  type TrustedKey,
+  type TrustState,
+  trustedForm,
+} from './trust-file.ts';
 
 export interface KeyToTrust {
   /** The 32 raw bytes in base64. */
@@ -37,40 +30,28 @@ export interface KeyToTrust {
   readonly notAfter?: string | undefined;
 }
 
-const scope = z
-  .string()
-  .max(100)
-  .refine(
-    (text) => text === '*' || pluginName.safeParse(text.endsWith('/*') ? `${text.slice(0, -1)}x` : text).success,
-    'must be "*", "publisher/*" or the name of a plugin',
-  );
-const storedKey = z.strictObject({
-  keyid: z.string(),
-  publicKey: z.string(),
-  name: z
-    .string()
-    .regex(/^[\x21-\x7e](?:[\x20-\x7e]{0,62}[\x21-\x7e])?$/, 'must be up to 64 printable ASCII characters'),
-  role: z.enum(keyRoles),
-  scopes: z.array(scope).min(1).max(100),
-  notAfter: z.iso.datetime().optional(),
-  addedAt: z.iso.datetime(),
-  revoked: z.strictObject({ at: z.iso.datetime(), reason: z.string().max(400) }).optional(),
-});
-type StoredKey = z.infer<typeof storedKey>;
-const trustFile = z.strictObject({
-  schema: z.literal('mmm.trust/1'),
-  revision: z.int().min(0),
-  keys: z.array(storedKey).max(1000),
-});
+/** Why a key or a bundle is not to be used any more. */
+export interface Revocation {
+  /** ISO 8601, UTC: when this machine learnt of it. */
+  readonly at: string;
+  readonly reason: string;
+  /** The name of the key whose list says so, or null when the user said so. */
+  readonly issuer: string | null;
+}
+
+/** Called with what is about to be written, after every check: when it throws, nothing is written. */
+export type RecordChange<T> = (change: T) => void;
+const unrecorded = (): void => undefined;
 
 /**
- * The keys this machine trusts, in `trust.json`: 0600, written whole or not at all, changed by one process at a time.
- * No key is trusted that is not in it. Throws STATE_UNREADABLE for a damaged file, and for one that others may write.
+ * The keys this machine trusts, the rotations it accepted and what was revoked, in `trust.json`: 0600, written whole or
+ * not at all, changed by one process at a time. No key is trusted that is not in it. Throws STATE_UNREADABLE for a
+ * damaged file, and for one that others may write.
  */
 export class TrustStore {
   readonly #file: string;
+  #state: TrustState = emptyTrust;
   #keys: readonly TrustedKey[] = [];
-  #revision = 0;
   #seen: string | undefined;
 
   private constructor(file: string) {
@@ -86,7 +67,7 @@ export class TrustStore {
 
   /** Goes up by one with each change, by whichever process. */
   get revision(): number {
-    return this.#revision;
+    return this.#state.revision;
   }
 
   list(): TrustedKey[] {
@@ -95,6 +76,58 @@ export class TrustStore {
 
   find(keyid: string): TrustedKey | undefined {
     return this.#keys.find((key) => key.keyid === keyid);
+  }
+
+  /** What each issuer has revoked so far. */
+  revocations(): readonly StoredRevocations[] {
+    return this.#state.revocations;
+  }
+
+  /**
+   * Whose key it is: the first key of the line of rotations that leads to it, which is itself when there is none. What
+   * is bound to a publisher is bound to this, so that it is still theirs after a rotation.
+   */
+  publisherOf(keyid: string): string {
+    let first = keyid;
+    // Bounded: `rotate` lets no line lead back into itself, a file written by hand might.
+    for (let steps = 0; steps <= this.#state.rotations.length; steps += 1) {
+      const before = this.#state.rotations.find(({ to }) => to === first);
+      if (before === undefined) break;
+      first = before.from;
+    }
+    return first;
+  }
+
+  /** The signed statement that made this key the successor of another one, to be given to others. */
+  rotationTo(keyid: string): string | undefined {
+    return this.#state.rotations.find(({ to }) => to === keyid)?.statement;
+  }
+
+  /** Whether a key is revoked: by the user, or by a list whose issuer is trusted for the plugin. */
+  revocationOf(keyid: string, plugin = '*'): Revocation | undefined {
+    const own = this.find(keyid)?.revoked;
+    if (own !== undefined) return { ...own, issuer: null };
+    return this.#listed(plugin, ({ keys }) => keys.find((key) => key.keyid === keyid));
+  }
+
+  /** Whether a bundle, by the sha256 of its index, is revoked for a plugin of this name. */
+  bundleRevocation(sha256: string, plugin: string): Revocation | undefined {
+    return this.#listed(plugin, ({ bundles }) => bundles.find((bundle) => bundle.sha256 === sha256));
+  }
+
+  /** The first root key that covers the plugin and whose list is missing or has expired. */
+  staleRevocations(
+    plugin: string,
+    now: Date,
+  ): { readonly key: TrustedKey; readonly expires: string | null } | undefined {
+    for (const key of this.#keys) {
+      const isIssuer = key.role === 'root' && key.revoked === undefined && key.successor === undefined;
+      if (!isIssuer || !scopeCovers(key.scopes, plugin)) continue;
+      const issuer = this.publisherOf(key.keyid);
+      const expires = this.#state.revocations.find((list) => list.issuer === issuer)?.expires ?? null;
+      if (expires === null || now.getTime() > Date.parse(expires)) return { key, expires };
+    }
+    return undefined;
   }
 
   /** Takes over what another process changed, at the cost of one lstat if nothing did. Verification calls it. */
@@ -109,47 +142,100 @@ export class TrustStore {
    * Trusts a key from now on. For a key that is trusted already, role, scopes and expiry are replaced.
    * Throws KEY_INVALID, KEY_EXISTS if another key has the name, KEY_REVOKED.
    */
-  async add(key: KeyToTrust, now: Date): Promise<TrustedKey> {
-    const publicKey = parsePublicKey(key.publicKey);
-    const keyid = keyidOf(publicKey);
-    const checked = storedKey.safeParse({
-      keyid,
-      publicKey: encodeBase64(publicKey),
-      name: key.name,
-      role: key.role,
-      scopes: [...new Set(key.scopes)],
-      notAfter: key.notAfter,
-      addedAt: now.toISOString(),
-    });
-    if (!checked.success) {
-      const [issue] = checked.error.issues;
-      const reason = `${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is not valid'}`;
-      throw new MmmError('KEY_INVALID', `The key ${keyid} cannot be trusted like this: ${reason}.`, {
-        key: keyid,
-        reason,
-      });
-    }
-    await this.#change((keys) => {
+  async add(key: KeyToTrust, now: Date, record: RecordChange<TrustedKey> = unrecorded): Promise<TrustedKey> {
+    const stored = checkedKey(key, now);
+    const { keyid } = stored;
+    await this.#change((state) => {
+      const { keys } = state;
       const before = keys.find((known) => known.keyid === keyid);
       if (before?.revoked) throw revokedAgain(before);
-      if (keys.some((known) => known.keyid !== keyid && known.name === key.name)) throw nameTaken(key.name, this.#file);
-      return [...keys.filter((known) => known.keyid !== keyid), checked.data];
+      const named = keys.find((known) => known.keyid !== keyid && known.name === key.name);
+      if (named !== undefined) throw nameTaken(key.name, this.#file);
+      record(trustedForm(stored, state.rotations));
+      return { ...state, keys: [...keys.filter((known) => known.keyid !== keyid), stored] };
     });
     return this.#known(keyid);
   }
 
   /** Never trusts this key again. The entry stays, so that what it signed is refused as revoked. KEY_NOT_FOUND. */
-  async revoke(keyidOrName: string, reason: string, now: Date): Promise<TrustedKey> {
+  async revoke(
+    keyidOrName: string,
+    reason: string,
+    now: Date,
+    record: RecordChange<TrustedKey> = unrecorded,
+  ): Promise<TrustedKey> {
     let keyid = keyidOrName;
-    await this.#change((keys) => {
+    await this.#change((state) => {
+      const { keys } = state;
       const found = keys.find((key) => key.keyid === keyidOrName) ?? keys.find((key) => key.name === keyidOrName);
       if (found === undefined) throw unknownKey(keyidOrName, keys);
       keyid = found.keyid;
-      if (found.revoked !== undefined) return keys;
-      const revoked = { at: now.toISOString(), reason: reason.slice(0, 400) };
-      return keys.map((key) => (key === found ? { ...key, revoked } : key));
+      if (found.revoked !== undefined) return state;
+      const revoked = { ...found, revoked: { at: now.toISOString(), reason: reason.slice(0, 400) } };
+      record(trustedForm(revoked, state.rotations));
+      return { ...state, keys: keys.map((key) => (key === found ? revoked : key)) };
     });
     return this.#known(keyid);
+  }
+
+  /**
+   * Lets a key that is trusted hand over to another one, which gets its role, its scopes, its expiry and its name. From
+   * `cutoverAt` on the old one signs nothing new; what is installed runs on. One that is in force already changes
+   * nothing. Throws STATEMENT_UNTRUSTED when the old key is unknown or has another successor, KEY_REVOKED, KEY_EXPIRED.
+   */
+  async rotate(
+    rotation: Rotation,
+    now: Date,
+    record: RecordChange<{ readonly from: TrustedKey; readonly to: TrustedKey }> = unrecorded,
+  ): Promise<{ readonly from: TrustedKey; readonly to: TrustedKey }> {
+    const { from, to } = rotation;
+    await this.#change((state) => {
+      const changed = handOver(state, rotation, { now, revocation: (keyid) => this.revocationOf(keyid) });
+      if (changed === state) return state;
+      const form = (keyid: string): TrustedKey => {
+        const stored = changed.keys.find((key) => key.keyid === keyid);
+        return stored === undefined ? this.#known(keyid) : trustedForm(stored, changed.rotations);
+      };
+      record({ from: form(from.keyid), to: form(to.keyid) });
+      return changed;
+    });
+    return { from: this.#known(from.keyid), to: this.#known(to.keyid) };
+  }
+
+  /**
+   * Takes a list over. Lists of one issuer only move forward, and what one of them revoked stays revoked when a later
+   * one leaves it out. False when it is the one that is in force. Throws REVOCATIONS_OUTDATED, REVOCATIONS_EXPIRED.
+   */
+  async importRevocations(
+    list: RevocationList,
+    now: Date,
+    record: RecordChange<StoredRevocations> = unrecorded,
+  ): Promise<boolean> {
+    let isNew = true;
+    await this.#change((state) => {
+      const issuer = this.publisherOf(list.signedBy.keyid);
+      const before = state.revocations.find((known) => known.issuer === issuer);
+      const after = merged(before, list, issuer, now);
+      isNew = after !== undefined;
+      if (after === undefined) return state;
+      record(after);
+      return { ...state, revocations: [...state.revocations.filter((known) => known !== before), after] };
+    });
+    return isNew;
+  }
+
+  #listed(
+    plugin: string,
+    find: (list: StoredRevocations) => { readonly reason: string; readonly at: string } | undefined,
+  ): Revocation | undefined {
+    for (const list of this.#state.revocations) {
+      const entry = find(list);
+      const issuer = entry && this.find(list.signedBy);
+      if (entry !== undefined && issuer !== undefined && scopeCovers(issuer.scopes, plugin)) {
+        return { at: entry.at, reason: entry.reason, issuer: issuer.name };
+      }
+    }
+    return undefined;
   }
 
   #known(keyid: string): TrustedKey {
@@ -159,17 +245,15 @@ export class TrustStore {
     return key;
   }
 
-  async #change(change: (keys: readonly StoredKey[]) => readonly StoredKey[]): Promise<void> {
-    const { default: writeFileAtomic } = await import('write-file-atomic');
+  async #change(change: (state: TrustState) => TrustState): Promise<void> {
+    const write = await privateFileWriter();
     mkdirSync(dirname(this.#file), { recursive: true, mode: 0o700 });
     // Synchronous from reading to writing: neither this process nor another comes in between.
     const done = withFileLock(`${this.#file}.lock`, () => {
       this.#read();
-      const before = this.#keys.map(storedForm);
-      const keys = change(before);
-      if (keys === before) return;
-      const text = JSON.stringify({ schema: 'mmm.trust/1', revision: this.#revision + 1, keys }, null, 2);
-      writeFileAtomic.sync(this.#file, `${text}\n`, { mode: 0o600 });
+      const state = change(this.#state);
+      if (state === this.#state) return;
+      write(this.#file, serialiseTrust({ ...state, revision: this.#state.revision + 1 }));
       this.#read();
     });
     if (done === undefined) throw this.#unreadable('is locked by another process that does not let go');
@@ -179,9 +263,9 @@ export class TrustStore {
   #read(): void {
     try {
       const bytes = readPrivateFile(this.#file, 0o022);
-      const stored = bytes === undefined ? undefined : trustFile.parse(JSON.parse(bytes.toString('utf8')));
-      this.#keys = (stored?.keys ?? []).map(trustedForm);
-      this.#revision = stored?.revision ?? 0;
+      const state = bytes === undefined ? emptyTrust : parseTrust(bytes);
+      this.#keys = state.keys.map((key) => trustedForm(key, state.rotations));
+      this.#state = state;
     } catch (error) {
       throw this.#unreadable(error instanceof PrivateFileProblem ? error.message : 'is damaged');
     }
@@ -209,16 +293,23 @@ function fileIdentity(file: string): string | undefined {
   return stats && [stats.dev, stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(' ');
 }
 
-function trustedForm(stored: StoredKey): TrustedKey {
-  const raw = decodeBase64(stored.publicKey, 32);
-  if (raw === undefined || checkPublicKey(raw) !== undefined || keyidOf(raw) !== stored.keyid) {
-    throw new PrivateFileProblem(`holds a key that is not one: ${stored.name}`);
-  }
-  return { ...stored, ...describePublicKey(raw) };
-}
-
-function storedForm({ fingerprint: _, ...stored }: TrustedKey): StoredKey {
-  return { ...stored, scopes: [...stored.scopes] };
+/** Throws KEY_INVALID. */
+function checkedKey(key: KeyToTrust, now: Date): StoredKey {
+  const publicKey = parsePublicKey(key.publicKey);
+  const keyid = keyidOf(publicKey);
+  const checked = storedKey.safeParse({
+    keyid,
+    publicKey: encodeBase64(publicKey),
+    name: key.name,
+    role: key.role,
+    scopes: [...new Set(key.scopes)],
+    notAfter: key.notAfter,
+    addedAt: now.toISOString(),
+  });
+  if (checked.success) return checked.data;
+  const [issue] = checked.error.issues;
+  const reason = `${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is not valid'}`;
+  throw new MmmError('KEY_INVALID', `The key ${keyid} cannot be trusted like this: ${reason}.`, { key: keyid, reason });
 }
 
 function revokedAgain(key: StoredKey): MmmError<'KEY_REVOKED'> {

@@ -1,4 +1,5 @@
 import { closeSync, fstatSync } from 'node:fs';
+import { basename } from 'node:path';
 import { MmmError } from '@mmm/protocol';
 import { changedBundle, indexPath, invalidBundle, signaturesPath } from './bundle-errors.ts';
 import { checkFiles } from './check-files.ts';
@@ -11,9 +12,10 @@ import { bundleLimits } from './limits.ts';
 import type { BundleSignature } from './signature-file.ts';
 import { parseSignatures } from './signature-file.ts';
 import { SignatureMemo } from './signature-memo.ts';
+import { assertNotRevoked, chooseKey } from './signing-key.ts';
 import { verifyStrict } from './strict-ed25519.ts';
-import type { TrustedKey, TrustStore } from './trust-store.ts';
-import { scopeCovers } from './trust-store.ts';
+import type { TrustedKey } from './trust-file.ts';
+import type { TrustStore } from './trust-store.ts';
 import { errorCode, openRoot } from './walk-folder.ts';
 
 export interface VerifyOptions {
@@ -28,6 +30,12 @@ export interface VerifyOptions {
   readonly memo?: SignatureMemo | undefined;
   /** Whether keys of the role `dev` count: only for a folder the user develops in. Default false. */
   readonly developmentKeys?: boolean | undefined;
+  /** Whether a key that handed over to another one still counts: for what is installed already. Default false. */
+  readonly retiredKeys?: boolean | undefined;
+  /** Whether every root key that covers the plugin must have a list that has not expired. Default false. */
+  readonly currentRevocations?: boolean | undefined;
+  /** Whose plugin it has been, as `TrustStore.publisherOf` says: their key is taken if it is among several. */
+  readonly publisher?: string | null | undefined;
 }
 
 export interface VerifiedBundle {
@@ -50,7 +58,8 @@ const processMemo = new SignatureMemo();
  * its signature holds, except the signature file itself. What is verified is what was read: a caller that goes on to
  * use the folder must copy it with `ContentStore.put`, which checks again while copying.
  *
- * Throws SIGNATURE_MISSING, SIGNATURE_UNTRUSTED, SIGNATURE_REJECTED, KEY_REVOKED, BUNDLE_INVALID, BUNDLE_CHANGED.
+ * Throws SIGNATURE_MISSING, SIGNATURE_UNTRUSTED, SIGNATURE_REJECTED, KEY_REVOKED, KEY_RETIRED, KEY_EXPIRED,
+ * KEY_OUT_OF_SCOPE, KEY_ROLE_WRONG, BUNDLE_REVOKED, REVOCATIONS_EXPIRED, BUNDLE_INVALID, BUNDLE_CHANGED.
  */
 export async function verifyBundle(directory: string, options: VerifyOptions): Promise<VerifiedBundle> {
   const verified = await verifySignedIndex(directory, options);
@@ -64,13 +73,40 @@ export async function verifyBundle(directory: string, options: VerifyOptions): P
  */
 export async function verifySignedIndex(directory: string, options: VerifyOptions): Promise<VerifiedBundle> {
   const { indexBytes, signatures } = await readMetadata(directory, options.name);
+  return await verifyIndexBytes({ place: directory, indexBytes, signatures }, options);
+}
+
+/** An index with signatures over it, wherever they were read. */
+export interface SignedIndex {
+  /** The folder or the archive, for errors. */
+  readonly place: string;
+  readonly indexBytes: Uint8Array;
+  /** The bytes of the signature file; `undefined` when there is none. */
+  readonly signatures: Uint8Array | undefined;
+}
+
+/**
+ * As `verifySignedIndex`, of bytes that were read already. Without a name in the options the plugin is the one that the
+ * index is about, which is read once a signature of a known key over it holds.
+ */
+export async function verifyIndexBytes(
+  { place, indexBytes, signatures }: SignedIndex,
+  given: Omit<VerifyOptions, 'name'> & { readonly name?: string },
+): Promise<VerifiedBundle> {
+  const shown = given.name ?? basename(place);
+  if (signatures === undefined) throw signatureMissing(shown, place);
   const indexSha256 = sha256Hex(indexBytes);
-  const signedBy = await verifySignatures(indexBytes, indexSha256, signatures, options);
-  const index = parseIndex(indexBytes, directory);
+  const keyids = await verifySignatures(indexBytes, indexSha256, signatures, { ...given, name: shown });
+  const isKnown = keyids.some((keyid) => given.trust.find(keyid) !== undefined);
+  const name = given.name ?? (isKnown ? parseIndex(indexBytes, place).name : shown);
+  const options = { ...given, name };
+  const signedBy = chooseKey(keyids, options);
+  assertNotRevoked(indexSha256, options);
+  const index = parseIndex(indexBytes, place);
   for (const field of ['name', 'version', 'manifest'] as const) {
     const wanted = options[field];
     if (wanted !== undefined && index[field] !== wanted) {
-      throw invalidBundle(directory, indexPath, `is about the ${field} ${index[field]}, not ${wanted}`);
+      throw invalidBundle(place, indexPath, `is about the ${field} ${index[field]}, not ${wanted}`);
     }
   }
   return { index, indexBytes, indexSha256, signatures, signedBy };
@@ -134,33 +170,26 @@ async function readSmallFile(
   }
 }
 
+/** The keys that signed, known or not; those that the trust store knows did. */
 async function verifySignatures(
   indexBytes: Uint8Array,
   indexSha256: string,
   signatures: Uint8Array,
   options: VerifyOptions,
-): Promise<TrustedKey> {
+): Promise<readonly string[]> {
   const { name, trust } = options;
   trust.refresh();
   const memoKey = { indexSha256, signaturesSha256: sha256Hex(signatures), trustRevision: trust.revision };
   const memo = options.memo ?? processMemo;
   const remembered = memo.verifiedKeys(memoKey);
-  if (remembered?.every((keyid) => trust.find(keyid) !== undefined)) {
-    return chooseKey(remembered, options);
-  }
+  if (remembered?.every((keyid) => trust.find(keyid) !== undefined)) return remembered;
   const parsed = parseSignatures(signatures);
   if ('problem' in parsed) throw signatureRejected(name, '', `the signature file cannot be used: ${parsed.problem}`);
   const known = parsed.filter(({ keyid }) => trust.find(keyid) !== undefined);
   await verifyEach(indexBytes, known, options);
-  const signedBy = chooseKey(
-    parsed.map(({ keyid }) => keyid),
-    options,
-  );
-  await memo.remember(
-    memoKey,
-    known.map(({ keyid }) => keyid),
-  );
-  return signedBy;
+  const keyids = known.map(({ keyid }) => keyid);
+  if (keyids.length > 0) await memo.remember(memoKey, keyids);
+  return keyids.length > 0 ? keyids : parsed.map(({ keyid }) => keyid);
 }
 
 /** One bad signature of a known key spoils the others: somebody wrote into the file. */
@@ -176,46 +205,6 @@ async function verifyEach(
       throw signatureRejected(options.name, keyid, 'it is malformed or was made over other bytes');
     }
   }
-}
-
-/** Which of the keys whose signatures hold vouches for the plugin. */
-function chooseKey(keyids: readonly string[], options: VerifyOptions): TrustedKey {
-  const { name, trust, now, developmentKeys = false } = options;
-  const problems: string[] = [];
-  let revoked: TrustedKey | undefined;
-  for (const keyid of keyids) {
-    const key = trust.find(keyid);
-    if (key === undefined) {
-      problems.push(`${keyid} is not in the trust store`);
-    } else if (key.revoked !== undefined) {
-      revoked ??= key;
-    } else if (key.role !== 'publisher' && !(key.role === 'dev' && developmentKeys)) {
-      problems.push(`${key.name} (${keyid}) is trusted as ${key.role}, not as a publisher of plugins`);
-    } else if (!scopeCovers(key.scopes, name)) {
-      problems.push(`${key.name} (${keyid}) is trusted for ${key.scopes.join(', ')} only`);
-    } else if (key.notAfter !== undefined && now.getTime() > Date.parse(key.notAfter)) {
-      problems.push(`${key.name} (${keyid}) expired at ${key.notAfter}`);
-    } else {
-      return key;
-    }
-  }
-  if (revoked !== undefined) throw keyRevoked(name, revoked);
-  throw new MmmError(
-    'SIGNATURE_UNTRUSTED',
-    `Plugin "${name}" is signed, but not by a key you trust for it: ${problems.join('; ')}. ` +
-      'Check the fingerprint with the publisher, then run `mmm key trust`.',
-    { plugin: name, keyids },
-  );
-}
-
-function keyRevoked(plugin: string, key: TrustedKey): MmmError<'KEY_REVOKED'> {
-  return new MmmError(
-    'KEY_REVOKED',
-    `Plugin "${plugin}" is signed with the key ${key.name} (${key.keyid}), which was ` +
-      `revoked at ${key.revoked?.at ?? '?'}: ${key.revoked?.reason ?? ''}. ` +
-      "Install a version signed with the publisher's new key.",
-    { keyid: key.keyid, plugin },
-  );
 }
 
 function signatureMissing(plugin: string, directory: string): MmmError<'SIGNATURE_MISSING'> {

@@ -24,6 +24,8 @@ export interface Walk {
   refuse(file: string, kind: 'not_a_file' | 'bad_path', reason: string): MmmError;
   visitFile(file: FoundFile): Promise<void>;
   visitFolder?(path: string, mode: number): void;
+  /** Whether an entry is passed over, with all that is below it. Never asked about `.mmm/` itself. */
+  leavesOut?(path: string, name: string): boolean;
 }
 
 /** Entries between two turns for others: a few milliseconds. */
@@ -76,6 +78,7 @@ async function walkInto(folder: Folder, prefix: string, walk: Walk, count: { ent
       walkMetadata(folder, walk);
       continue;
     }
+    if (walk.leavesOut?.(path, name) === true) continue;
     const problem = checkPath(path);
     if (problem !== undefined)
       throw walk.refuse(path, 'bad_path', `has a path that bundles may not have: it ${problem}`);

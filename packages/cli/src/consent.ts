@@ -26,30 +26,68 @@ export function mayAsk(io: Io, options: GlobalOptions): boolean {
 export class TerminalPrompter implements PermissionPrompter {
   readonly #io: Io;
   readonly #clock: Pick<Clock, 'monotonic'>;
+  readonly #timers: Pick<Clock, 'after'>;
   readonly #once: boolean;
+  #asking = 0;
 
   /** Without `once` only what is stored can be answered: at an installation nothing runs. */
-  constructor(io: Io, clock: Pick<Clock, 'monotonic'>, options: { readonly once: boolean }) {
+  constructor(io: Io, clock: Pick<Clock, 'monotonic' | 'after'>, options: { readonly once: boolean }) {
     this.#io = io;
     this.#clock = io.clock ?? clock;
+    this.#timers = clock;
     this.#once = options.once;
+  }
+
+  /** Somebody reads a question: nothing of a plugin's may be written beside it. */
+  get isAsking(): boolean {
+    return this.#asking > 0;
   }
 
   /** `deny` also when the input ends or Ctrl-C is pressed. */
   async ask(request: Request): Promise<Answer> {
     const { riskInfo } = await import('@mmm/host');
-    note(this.#io, questionText(request, riskInfo, styler(this.#io, 'stderr')));
-    const choices = this.#once ? '[o]nce, [a]lways, [N]o' : '[a]lways, [N]o';
-    const prompt = `Allow ${request.items.length === 1 ? 'this' : 'all of these'}? ${choices}: `;
-    return await this.#answer(prompt);
+    this.#asking += 1;
+    try {
+      note(this.#io, questionText(request, riskInfo, styler(this.#io, 'stderr')));
+      const askedAtMs = this.#clock.monotonic();
+      if ((await this.#drain()) === 'broken off') return 'deny';
+      const choices = this.#once ? '[o]nce, [a]lways, [N]o' : '[a]lways, [N]o';
+      const prompt = `Allow ${request.items.length === 1 ? 'this' : 'all of these'}? ${choices}: `;
+      return await this.#answer(prompt, askedAtMs);
+    } finally {
+      this.#asking -= 1;
+    }
   }
 
-  #answer(prompt: string): Promise<Answer> {
+  /**
+   * Takes away what was typed ahead. Without its Enter it would wait in the terminal's own line, and the Enter that
+   * means "no" would send it; so the terminal gives up single keys until the question can have been read.
+   */
+  #drain(): Promise<'done' | 'broken off'> {
+    const stdin: Io['stdin'] & { setRawMode?(on: boolean): unknown } = this.#io.stdin;
+    if (stdin.isTTY !== true || stdin.setRawMode === undefined) return Promise.resolve('done');
+    return new Promise((resolve) => {
+      let isBrokenOff = false;
+      const drop = (chunk: Buffer | string): void => {
+        // In this mode the terminal makes no signal of Ctrl-C.
+        if (String(chunk).includes('\u0003')) isBrokenOff = true;
+      };
+      stdin.setRawMode?.(true);
+      stdin.on('data', drop);
+      this.#timers.after(deafMs, () => {
+        stdin.off('data', drop);
+        stdin.pause();
+        stdin.setRawMode?.(false);
+        resolve(isBrokenOff ? 'broken off' : 'done');
+      });
+    });
+  }
+
+  #answer(prompt: string, askedAtMs: number): Promise<Answer> {
     const { stdin, stderr, interrupted } = this.#io;
     return new Promise((resolve) => {
       // Lines, not keys: the terminal edits them and turns Ctrl-C into the signal that `interrupted` stands for.
       const lines = createInterface({ input: stdin, terminal: false });
-      const askedAtMs = this.#clock.monotonic();
       let isAnswered = false;
       const finish = (answer: Answer): void => {
         if (isAnswered) return;
@@ -85,8 +123,8 @@ export class TerminalPrompter implements PermissionPrompter {
 }
 
 function questionText(request: Request, risks: typeof riskInfo, style: ReturnType<typeof styler>): string {
-  const { plugin, version, publisher, items } = request;
-  const signer = publisher === null ? 'without a signature' : `signed by "${quoted(publisher)}"`;
+  const { plugin, version, publisher, fingerprint, items } = request;
+  const signer = publisher === null ? 'without a signature' : `signed by "${quoted(publisher)}" (${fingerprint ?? ''})`;
   const lines = items.flatMap(({ key, risk, sentence, reason }) => [
     `  ${style(riskColour[risk], riskLabel[risk])} ${safeText(key, 300)}`,
     `    It could:        ${sentence}`,
@@ -113,11 +151,14 @@ function quoted(text: string): string {
   return safeText(text).replaceAll('"', "'");
 }
 
+/** An installed plugin, or an update that waits. */
+type Asking = Pick<PluginInfo, 'id' | 'version' | 'trust' | 'permissions'>;
+
 /**
  * Asks about what an installed plugin requires and nobody has decided on: all that is not critical at once, each
  * critical permission by itself. Returns the keys that were allowed.
  */
-export async function askForMissing(prompter: PermissionPrompter, info: PluginInfo): Promise<readonly string[]> {
+export async function askForMissing(prompter: PermissionPrompter, info: Asking): Promise<readonly string[]> {
   const missing = info.permissions.filter(({ status }) => status === 'missing');
   const others = missing.filter(({ risk }) => risk !== 'critical');
   const critical = missing.filter(({ risk }) => risk === 'critical').map((one) => [one]);
@@ -131,7 +172,7 @@ export async function askForMissing(prompter: PermissionPrompter, info: PluginIn
   return allowed;
 }
 
-function requestOf(info: PluginInfo, items: readonly PermissionSummary[]): Request {
+function requestOf(info: Asking, items: readonly PermissionSummary[]): Request {
   const { id, version, trust } = info;
-  return { plugin: id, version, publisher: trust.keyName ?? null, items };
+  return { plugin: id, version, publisher: trust.keyName ?? null, fingerprint: trust.fingerprint ?? null, items };
 }

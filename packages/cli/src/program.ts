@@ -1,6 +1,7 @@
 import { hostVersion } from '@mmm/protocol';
 import { Command, CommanderError } from 'commander';
 import { globalsLast, usageError, usageLine } from './command-tree.ts';
+import { addAuditCommands } from './commands/audit.ts';
 import { addKeyCommands } from './commands/key.ts';
 import { addPluginCommands } from './commands/plugin.ts';
 import { addSystemCommands } from './commands/system.ts';
@@ -63,6 +64,7 @@ function buildProgram(registry: Registry): Command {
     .helpCommand(false);
   addPluginCommands(program, registry);
   addKeyCommands(program, registry);
+  addAuditCommands(program, registry);
   addSystemCommands(program, registry);
   return program;
 }

@@ -14,6 +14,8 @@ const foreign: ReadonlySet<string> = new Set([
   'fields',
   'rpcData',
   'rpc_data',
+  // Of an audit entry: as it was written, so that it can be found in the log.
+  'detail',
 ]);
 
 /** Gives what is printed with `--json` the spelling of its keys, and only here: `bundleSha256` → `bundle_sha256`. */

@@ -1,4 +1,4 @@
-import type { KeyRing, SigningKeyInfo, TrustedKey, TrustStore } from '@mmm/bundle';
+import type { KeyRing, TrustStore } from '@mmm/bundle';
 import type {
   CallContext,
   CapabilityKind,
@@ -6,21 +6,35 @@ import type {
   ExitReason,
   FieldIssue,
   Manifest,
-  Permission,
   ProgressValue,
 } from '@mmm/protocol';
 import type { Clock } from '@mmm/rpc';
+import type { MinisignToVerify, VerifyReport } from './api-bundles.ts';
+import type {
+  GrantReport,
+  InstallStepReport,
+  PermissionReport,
+  PermissionSummary,
+  WaitingUpdate,
+} from './api-permissions.ts';
 import type { AuditLog } from './audit/audit-log.ts';
+import type { Quarantine, ResetReport } from './crash-history.ts';
+import type { DependencyReport } from './dependencies/requirements.ts';
+import type { PluginDiagnosis } from './diagnose.ts';
 import type { Discovery, SearchEntry } from './discover/scan.ts';
 import type { PluginOrigin, PluginSpec } from './discover/spec.ts';
+import type { PluginHealth } from './health.ts';
+import type { HostKeys } from './host-keys.ts';
+import type { InspectReport } from './inspect.ts';
 import type { LogLine } from './log/plugin-log.ts';
-import type { PermissionPolicyInput } from './permit/policy.ts';
+import type { PackagedPlugin } from './packaging.ts';
 import type { PermissionPrompter } from './permit/prompt.ts';
-import type { RiskLevel } from './permit/risk.ts';
 import type { PluginState } from './plugin-state.ts';
 import type { RegisteredPlugin } from './registered.ts';
 import type { EnforcementReport } from './sandbox/launch-command.ts';
 import type { SandboxProbe } from './sandbox/probe.ts';
+import type { PluginLimits } from './settings/limits.ts';
+import type { PermissionPolicyInput } from './settings/policy.ts';
 import type { SignedPlugin } from './sign-plugin.ts';
 import type { PluginStatistics } from './store/store.ts';
 
@@ -35,6 +49,10 @@ export interface HostOptions {
   readonly sandboxNoneFor?: readonly string[];
   /** Asked when a launch needs a permission nobody has decided on. Default: such a launch fails. */
   readonly prompter?: PermissionPrompter;
+  /**
+   * What is granted, asked about and refused, beside `[policy]` of `config.toml` in the home. What either refuses or
+   * requires holds; of what is granted or asked about, this counts more. Default: the file's alone.
+   */
   readonly policy?: PermissionPolicyInput;
   /** Where granted environment variables take their values from. Default: empty. Nothing else of it is passed on. */
   readonly environment?: Readonly<Record<string, string>>;
@@ -46,6 +64,8 @@ export interface HostOptions {
   readonly caller?: CallContext['caller'];
   /** BCP 47. Default: `en`. */
   readonly locale?: string;
+  /** Plugins that are started at one time. Default: as many as there are cores. */
+  readonly concurrentStarts?: number;
   readonly clock?: Clock;
   /** All addresses of a granted host, best first; rejects when it has none. Default: the system's resolver. */
   readonly lookup?: (host: string) => Promise<readonly string[]>;
@@ -66,6 +86,10 @@ export interface TrustSummary {
   readonly kind: 'signed' | 'unsigned' | 'registered' | 'unverified';
   readonly keyid?: string;
   readonly keyName?: string;
+  /** The whole fingerprint of the key, in groups of four digits. */
+  readonly fingerprint?: string;
+  /** The first key of the line of rotations that led to it: what it is bound to. */
+  readonly publisher?: string;
 }
 
 export interface PluginSummary {
@@ -77,20 +101,13 @@ export interface PluginSummary {
   readonly enabled: boolean;
   /** Requires permissions that nobody has decided on: it will not start before. */
   readonly needsConsent: boolean;
+  /** Plugins that it requires and that are not there as it needs them: it will not start before. */
+  readonly unmet: readonly string[];
   readonly state: PluginState['kind'];
   readonly trust: TrustSummary;
   readonly bundleSha256: string | null;
-}
-
-/** One permission of a manifest with what was decided about it. */
-export interface PermissionSummary {
-  readonly permission: Permission;
-  /** What `--grant` takes: `filesystem=read:/p`. */
-  readonly key: string;
-  readonly risk: RiskLevel;
-  readonly sentence: string;
-  readonly reason: string | null;
-  readonly status: 'granted' | 'automatic' | 'missing' | 'optional' | 'refused';
+  /** The version of an update that waits for consent, or null. */
+  readonly waiting: string | null;
 }
 
 /** One field of the input of a capability, as its schema has it. The author wrote it: show it with `safeText`. */
@@ -116,19 +133,19 @@ export interface PluginInfo extends PluginSummary {
   readonly manifest: Manifest;
   readonly capabilities: readonly CapabilitySummary[];
   readonly permissions: readonly PermissionSummary[];
+  readonly dependencies: readonly DependencyReport[];
+  /** The install step; null when there is none. */
+  readonly step: InstallStepReport | null;
+  /** The update that waits for consent, or null. `problem` when it cannot be used any more. */
+  readonly update: WaitingUpdate | { readonly version: string; readonly problem: string } | null;
   /** What is really enforced: of the running session, else what this machine offers. */
   readonly enforcement: EnforcementReport;
+  /** What it may use, by the names and in the units of `[limits]`; Infinity where nothing limits it. */
+  readonly limits: PluginLimits;
   readonly configuration: PluginConfig;
   readonly statistics: PluginStatistics;
-}
-
-export interface VerifyReport {
-  readonly id: string;
-  readonly version: string;
-  readonly bundleSha256: string;
-  readonly trust: TrustSummary;
-  readonly files: number;
-  readonly bytes: number;
+  /** Present while it is not started because it crashed too often, in this host or an earlier one. */
+  readonly quarantine: Quarantine | null;
 }
 
 export interface InstallOptions {
@@ -140,6 +157,14 @@ export interface InstallOptions {
   readonly allowUnsigned?: string;
   /** Allows an older version than the installed one. Audited. Default: refused with VERSION_DOWNGRADE. */
   readonly allowDowngrade?: boolean;
+  /** The name of the plugin of which another content may take the place of one under the same version. Audited. */
+  readonly allowVersionReuse?: string;
+  /** The name of the plugin that may be replaced by one that another publisher signed. Audited. */
+  readonly allowPublisherChange?: string;
+  /** False installs it without ever running its install step. Default: true. */
+  readonly hooks?: boolean;
+  /** Calls the install step off, which then runs before the first start. */
+  readonly signal?: AbortSignal;
 }
 
 export interface InstallReport {
@@ -152,14 +177,12 @@ export interface InstallReport {
   readonly missing: readonly string[];
   /** The version that was installed before, or null. */
   readonly replaced: string | null;
-  readonly change: 'installed' | 'reinstalled' | 'updated' | 'downgraded';
+  /** `waiting`: it asks for more than was agreed to, and the version before keeps running until somebody agrees. */
+  readonly change: 'installed' | 'reinstalled' | 'updated' | 'downgraded' | 'waiting';
   /** Where the data of another publisher's plugin of this name was moved, or null: this one does not get it. */
   readonly dataKept: string | null;
-}
-
-export interface GrantReport {
-  readonly granted: readonly string[];
-  readonly missing: readonly string[];
+  /** What became of the install step; null when there is none. */
+  readonly step: InstallStepReport | null;
 }
 
 /** One field of a plugin's configuration. Never carries the value of a secret. */
@@ -272,25 +295,11 @@ export interface Plugin {
   readonly lastExit: ExitReason | null;
 }
 
-export interface Host {
+export interface Host extends HostKeys {
   readonly home: string;
   readonly trust: TrustStore;
   readonly keys: KeyRing;
   readonly audit: AuditLog;
-  /** Makes a signing key and trusts it on this machine for every plugin. Throws KEY_EXISTS. */
-  createKey(name: string): Promise<SigningKeyInfo>;
-  /**
-   * Trusts a publisher's key (base64) for the plugins that a scope covers. Throws KEY_INVALID, KEY_REVOKED, and without
-   * `replace` KEY_EXISTS when it is trusted already and is an own key, has another name, or would lose scopes.
-   */
-  trustKey(key: {
-    readonly publicKey: string;
-    readonly name: string;
-    readonly scopes: readonly string[];
-    readonly replace?: boolean;
-  }): Promise<TrustedKey>;
-  /** Stops trusting a key, by name or keyid. Throws KEY_NOT_FOUND. */
-  revokeKey(key: string, reason: string): Promise<TrustedKey>;
   /** Scans the search path again. Executes nothing. */
   discover(): Promise<Discovery>;
   list(): Promise<readonly PluginSummary[]>;
@@ -298,23 +307,52 @@ export interface Host {
   /** The handle of one plugin. Throws PLUGIN_NOT_FOUND, or the manifest's own error when its folder is broken. */
   plugin(id: string): Promise<Plugin>;
   /**
-   * Signs the plugin folder at an absolute path, in place, with one of the own keys: the named one, the only one, or
-   * `default`. Throws CONFIG_INVALID for a relative path, KEY_NOT_FOUND, KEY_REVOKED, MANIFEST_*, BUNDLE_INVALID.
+   * Signs the plugin folder or archive at an absolute path, in place, with one of the own keys: the named one, the only
+   * one, or `default`. Signatures of other keys over the same files stay. Throws CONFIG_INVALID for a relative path,
+   * KEY_NOT_FOUND, KEY_REVOKED, MANIFEST_*, BUNDLE_INVALID.
    */
   sign(path: string, key?: string): Promise<SignedPlugin>;
-  /** Checks every byte of an installed plugin or of a folder against signatures and trust. Throws what is wrong. */
-  verify(pathOrId: string): Promise<VerifyReport>;
   /**
-   * Verifies the plugin folder at an absolute path, copies it into the home and makes it the active one of its name.
-   * Throws CONFIG_INVALID for a relative path, MANIFEST_*, BUNDLE_*, SIGNATURE_*, GRANT_INVALID; what was installed
-   * before is then still in place.
+   * Writes the plugin folder at an absolute path as an archive: a file at an absolute path, or in a folder that is
+   * there as `NAME-VERSION.mmmp`. The same bytes on every machine. Throws CONFIG_INVALID, MANIFEST_*, BUNDLE_INVALID.
+   */
+  package(path: string, output: string): Promise<PackagedPlugin>;
+  /**
+   * Looks into a folder, an archive or a known plugin, trusted or not: files, signatures, what it asks for. Runs
+   * nothing. Throws MANIFEST_*, BUNDLE_*, PLUGIN_NOT_FOUND.
+   */
+  inspect(pathOrId: string): Promise<InspectReport>;
+  /**
+   * Checks every byte of an installed plugin, of a folder or of an archive against signatures and trust, or an archive
+   * against a minisign signature. Throws what is wrong.
+   */
+  verify(pathOrId: string, options?: { readonly minisign?: MinisignToVerify }): Promise<VerifyReport>;
+  /**
+   * Verifies the plugin folder or archive at an absolute path, copies it into the home and makes it the active one of
+   * its name. Throws CONFIG_INVALID for a relative path, MANIFEST_*, BUNDLE_*, SIGNATURE_*, GRANT_INVALID; what was
+   * installed before is then still in place.
    */
   install(path: string, options?: InstallOptions): Promise<InstallReport>;
   remove(id: string, options?: { readonly keepData?: boolean }): Promise<void>;
-  enable(id: string): Promise<void>;
+  /** `allowPublisherChange`: the name of the plugin, which then belongs to whoever signs it now. Audited. */
+  enable(id: string, options?: { readonly allowPublisherChange?: string }): Promise<void>;
   disable(id: string): Promise<void>;
+  /**
+   * Grants what the plugin, or the update that waits for it, asks for. An update that then lacks nothing becomes the
+   * active version. Throws GRANT_INVALID, and PERMISSION_DENIED for what the policy refuses.
+   */
+  /**
+   * Forgets the crashes of a plugin and lifts its quarantine, in this host and in those of other processes. What may be
+   * the cure does so, too: a new version, grants, a configuration, enabling it. Throws PLUGIN_NOT_FOUND.
+   */
+  reset(id: string): Promise<ResetReport>;
   grant(id: string, keys: readonly string[]): Promise<GrantReport>;
+  /** Drops the update that waits for consent; offered again, it waits again. False when none waits. */
+  dropUpdate(id: string): Promise<boolean>;
+  /** Takes grants away. What runs is ended within `hostLimits.revokeGraceMs`, in another process within a second. */
   revoke(id: string, keys: readonly string[]): Promise<GrantReport>;
+  /** What a plugin may do and, where the host sees it, when it last did. */
+  permissions(id: string): Promise<PermissionReport>;
   /** The configuration of a plugin, without its secrets. Throws MANIFEST_INVALID for a schema that cannot be used. */
   config(id: string): Promise<PluginConfig>;
   /**
@@ -334,6 +372,12 @@ export interface Host {
   logs(id: string, options?: { readonly lines?: number }): Promise<readonly LogLine[]>;
   /** What was counted of its launches and calls, this host's until now included. Throws PLUGIN_NOT_FOUND. */
   statistics(id: string): Promise<PluginStatistics>;
+  /** What every known plugin does at this moment, also those that another process of this home runs. */
+  health(): Promise<readonly PluginHealth[]>;
+  /** Statistics and health of every known plugin in the text format 0.0.4 of Prometheus. */
+  metricsText(): Promise<string>;
+  /** What is wrong with one plugin, how it ended lately, and what to do next. Starts nothing. */
+  diagnose(id: string): Promise<PluginDiagnosis>;
   doctor(): Promise<DoctorReport>;
   /**
    * Stops every plugin, all at once, and closes the stores; within 8 s whatever plugins do. Calls that are open get one

@@ -1,9 +1,9 @@
 import { isAbsolute } from 'node:path';
 import { capabilityRef, MmmError } from '@mmm/protocol';
 import * as z from 'zod';
-import { suggest } from './discover/suggest.ts';
 import { issuesSentence, zodIssues } from './schema/field-issues.ts';
 import { keysKnownAt } from './schema/known-keys.ts';
+import { suggest } from './source/suggest.ts';
 
 /** A function of the embedding program's. What it takes and returns only its type says. */
 export function functionOf<T>(): z.ZodType<T, T> {
@@ -25,22 +25,48 @@ const id = z.string();
 const keys = z.array(z.string());
 const signal = z.custom<AbortSignal>((value) => value instanceof AbortSignal, 'must be an AbortSignal');
 const capability = z.union([z.string(), capabilityRef], { error: 'must be a name, or an object with kind and name' });
+const role = z.enum(['publisher', 'root']);
 const record = z.record(z.string(), z.unknown());
 
 /** What each method of the library takes, by the names of its parameters. */
 const methods = {
-  'host.createKey': z.strictObject({ name: z.string() }),
+  'host.createKey': z.strictObject({ name: z.string(), options: z.strictObject({ role: role.optional() }) }),
   'host.trustKey': z.strictObject({
     key: z.strictObject({
       publicKey: z.string(),
       name: z.string(),
       scopes: z.array(z.string()),
+      role: role.optional(),
+      notAfter: z.string().optional(),
       replace: z.boolean().optional(),
     }),
   }),
   'host.revokeKey': z.strictObject({ key: z.string(), reason: z.string() }),
+  'host.rotateKey': z.strictObject({
+    name: z.string().optional(),
+    options: z.strictObject({ cutoverAt: z.date().optional() }),
+  }),
+  'host.importRotation': z.strictObject({ text: z.string(), file: z.string() }),
+  'host.importRevocations': z.strictObject({ text: z.string(), file: z.string() }),
+  'host.issueRevocations': z.strictObject({
+    revocations: z.strictObject({
+      key: z.string().optional(),
+      keys,
+      bundles: z.array(z.string().regex(/^[0-9a-fA-F]{64}$/, 'must be the sha256 of a bundle: 64 hex digits')),
+      reason: z.string().max(400),
+      expires: z.date(),
+    }),
+  }),
+  'host.enable': z.strictObject({ id, options: z.strictObject({ allowPublisherChange: z.string().optional() }) }),
   'host.sign': z.strictObject({ path: absolutePath, key: z.string().optional() }),
-  'host.verify': z.strictObject({ pathOrId: z.string() }),
+  'host.package': z.strictObject({ path: absolutePath, output: absolutePath }),
+  'host.inspect': z.strictObject({ pathOrId: z.string() }),
+  'host.verify': z.strictObject({
+    pathOrId: z.string(),
+    options: z.strictObject({
+      minisign: z.strictObject({ signature: z.string(), key: z.string().optional() }).optional(),
+    }),
+  }),
   'host.install': z.strictObject({
     path: absolutePath,
     options: z.strictObject({
@@ -48,6 +74,10 @@ const methods = {
       grant: keys.optional(),
       allowUnsigned: z.string().optional(),
       allowDowngrade: z.boolean().optional(),
+      hooks: z.boolean().optional(),
+      signal: signal.optional(),
+      allowVersionReuse: z.string().optional(),
+      allowPublisherChange: z.string().optional(),
     }),
   }),
   'host.remove': z.strictObject({ id, options: z.strictObject({ keepData: z.boolean().optional() }) }),

@@ -1,21 +1,26 @@
 import { MmmError } from '@mmm/protocol';
+import { ManifestMemory } from './discover/manifest-memory.ts';
 import { type Discovery, discover, type SearchEntry } from './discover/scan.ts';
 import type { PluginSpec } from './discover/spec.ts';
-import { suggest } from './discover/suggest.ts';
+import { suggest } from './source/suggest.ts';
 
 /** Which plugins are known: what the search path holds, with the registered ones before them. */
 export class Catalog {
   readonly #searchPath: readonly SearchEntry[];
+  readonly #manifests: ManifestMemory;
+  readonly #now: () => number;
   readonly #registered = new Map<string, PluginSpec>();
   #discovery: Promise<Discovery> | undefined;
 
-  constructor(searchPath: readonly SearchEntry[]) {
+  constructor(searchPath: readonly SearchEntry[], memoryFile: string, now: () => number) {
     this.#searchPath = searchPath;
+    this.#manifests = new ManifestMemory(memoryFile);
+    this.#now = now;
   }
 
   /** The last scan, or the first one. */
   async discovery(): Promise<Discovery> {
-    this.#discovery ??= discover(this.#searchPath);
+    this.#discovery ??= discover(this.#searchPath, undefined, { manifests: this.#manifests, nowMs: this.#now() });
     const found = await this.#discovery;
     if (this.#registered.size === 0) return found;
     const registered = [...this.#registered.values()];

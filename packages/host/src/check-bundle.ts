@@ -3,12 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fieldTree } from './config/field-tree.ts';
 import { manifestInvalid } from './discover/manifest.ts';
-import type { PathPart, Problem } from './discover/problem.ts';
 import type { PluginSpec } from './discover/spec.ts';
-import { suggest } from './discover/suggest.ts';
 import { safeText } from './display/safe-text.ts';
 import { hostLimits } from './limits.ts';
 import { compileSchema } from './schema/json-schema.ts';
+import type { PathPart, Problem } from './source/problem.ts';
+import { suggest } from './source/suggest.ts';
 
 /** What a file of a program ends with. Other arguments may be a host, a version, or a file that is made later. */
 const programFile =
@@ -29,6 +29,7 @@ export async function checkBundle(spec: PluginSpec): Promise<void> {
 function missingArguments({ directory, manifest }: PluginSpec): Problem[] {
   const commands: [PathPart[], readonly string[] | undefined][] = [
     [['plugin', 'command'], manifest.plugin.command],
+    [['install', 'command'], manifest.install?.command],
     ...Object.entries(manifest.targets ?? {}).map(([platform, { command }]): [PathPart[], readonly string[]] => [
       ['targets', platform, 'command'],
       command,

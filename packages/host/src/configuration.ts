@@ -12,7 +12,6 @@ import { effectiveConfig, listFields, secretsOf, sorted, withoutSecrets } from '
 import { Redactor } from './config/redactor.ts';
 import { publisherFor } from './decisions.ts';
 import type { PluginSpec } from './discover/spec.ts';
-import { suggest } from './discover/suggest.ts';
 import { safeText } from './display/safe-text.ts';
 import type { Session } from './handshake/session.ts';
 import { diskName, type Home } from './home.ts';
@@ -21,6 +20,7 @@ import { hostLimits } from './limits.ts';
 import type { PermittedPlugin } from './permit/permitted.ts';
 import type { PluginHandle } from './plugin.ts';
 import { isMissing } from './schema/field-issues.ts';
+import { suggest } from './source/suggest.ts';
 import type { Store } from './store/store.ts';
 
 export interface ConfigurationServices {
@@ -64,6 +64,15 @@ export class Configurations {
       this.#redactors.set(id, redactor);
     }
     return redactor;
+  }
+
+  /** Without the secrets of the plugin of this name, from wherever it comes. For what is recorded of it. */
+  redacted<T>(plugin: string, value: T): T {
+    let safe = value;
+    for (const [id, redactor] of this.#redactors) {
+      if (id === plugin || id.startsWith(`${plugin}@`)) safe = redactor.value(safe);
+    }
+    return safe;
   }
 
   /** What `initialize` carries: by the schema of the verified bundle. Throws CONFIG_INVALID when it is not whole. */
@@ -136,6 +145,7 @@ export class Configurations {
     if (handle === undefined || session === undefined) {
       this.#record(spec, change);
       commit(apply);
+      await handle?.dropSpares('its configuration changed');
       return { ...(await this.show(spec)), applied: 'stored' };
     }
     const missing = definition.check(config);
@@ -143,7 +153,8 @@ export class Configurations {
     const takenOver = await configure(spec, session, config, handle);
     this.#record(spec, change);
     commit(apply);
-    if (!takenOver) await this.#restart(spec, handle, () => commit(() => stored));
+    if (takenOver) await handle.dropSpares('its configuration changed');
+    else await this.#restart(spec, handle, () => commit(() => stored));
     return { ...(await this.show(spec)), applied: takenOver ? 'configured' : 'restarted' };
   }
 

@@ -1,20 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TrustStore } from '@mmm/bundle';
-import { listPermissions, MmmError, permissionKey } from '@mmm/protocol';
+import { listPermissions, MmmError, type Permission, permissionKey } from '@mmm/protocol';
 import type { Clock } from '@mmm/rpc';
-import type { GrantReport, PermissionSummary, PluginSummary, TrustSummary } from './api.ts';
+import type { PluginSummary, TrustSummary } from './api.ts';
+import type { GrantReport, PermissionSummary } from './api-permissions.ts';
 import type { AuditLog } from './audit/audit-log.ts';
+import { refuseByPolicy, requestedByKey, riskContext } from './chosen-grants.ts';
 import type { PluginSpec } from './discover/spec.ts';
 import type { Home } from './home.ts';
-import { recordId } from './identity.ts';
-import { requestedByKey, riskContext } from './install.ts';
+import { publisherOf, recordId } from './identity.ts';
 import { hostLimits } from './limits.ts';
+import { summarizePermissions } from './permission-summary.ts';
 import { decide } from './permit/decide.ts';
 import type { PermissionPolicy } from './permit/policy.ts';
-import { describePermission, riskOf } from './permit/risk.ts';
 import type { Store } from './store/store.ts';
 import type { PluginState } from './supervise/state.ts';
+import type { StagedUpdate } from './waiting-update.ts';
 
 /** Where what a user decided is kept: enabled or not, granted or not. */
 export interface DecisionServices {
@@ -28,8 +30,12 @@ export interface DecisionServices {
 }
 
 /** A project's plugin is off until its user switched it on in that folder; any other is on until switched off. */
-export function isEnabled(spec: PluginSpec, services: Pick<DecisionServices, 'store'>): boolean {
-  return services.store.plugins.get(recordId(spec))?.enabled ?? spec.origin !== 'project';
+export function isEnabled(
+  spec: PluginSpec,
+  services: Pick<DecisionServices, 'store'>,
+  record = services.store.plugins.get(recordId(spec)),
+): boolean {
+  return record?.enabled ?? spec.origin !== 'project';
 }
 
 /**
@@ -70,7 +76,12 @@ function assertEnabled(spec: PluginSpec, services: Pick<DecisionServices, 'store
   throw new MmmError('PLUGIN_DISABLED', `${why} Run: mmm plugin enable ${spec.id}`, { plugin: spec.id });
 }
 
-export function summarize(spec: PluginSpec, services: DecisionServices, state: PluginState['kind']): PluginSummary {
+/** Without what needs a look at other plugins. */
+export function summarize(
+  spec: PluginSpec,
+  services: DecisionServices,
+  state: PluginState['kind'],
+): Omit<PluginSummary, 'unmet'> {
   const { version, description } = spec.manifest.plugin;
   const record = services.store.plugins.get(recordId(spec));
   return {
@@ -79,48 +90,50 @@ export function summarize(spec: PluginSpec, services: DecisionServices, state: P
     description,
     origin: spec.origin,
     directory: spec.directory,
-    enabled: isEnabled(spec, services),
-    needsConsent: report(spec, services).missing.length > 0,
+    enabled: isEnabled(spec, services, record),
+    // Most ask for nothing, and a thousand questions to the store are what a long list waits for.
+    needsConsent: asksForSomething(spec) && report(spec, services).missing.length > 0,
     state,
-    trust: claimedTrust(spec, services),
+    trust: claimedTrust(spec, services, record),
     bundleSha256: spec.origin === 'installed' ? (record?.bundleSha256 ?? null) : null,
+    waiting: spec.origin === 'installed' ? (services.store.waitingUpdates.get(spec.id)?.version ?? null) : null,
   };
+}
+
+function asksForSomething({ manifest }: PluginSpec): boolean {
+  return listPermissions(manifest.permissions).length > 0;
 }
 
 /** Every permission of the manifest with what was decided about it. */
 export function describe(spec: PluginSpec, services: DecisionServices): readonly PermissionSummary[] {
-  const requested = listPermissions(spec.manifest.permissions);
-  const keys = grantedKeys(spec, services);
-  const context = riskContext(services);
-  const decision = decide(requested, keys, services.policy, context);
-  const automatic = new Set(decision.automatic.map(permissionKey));
-  const refused = new Set(decision.refused.map(permissionKey));
-  return requested.map((permission) => {
-    const key = permissionKey(permission);
-    const open = permission.optional === true ? 'optional' : 'missing';
-    const status = automatic.has(key) ? 'automatic' : keys.has(key) ? 'granted' : open;
-    return {
-      permission,
-      key,
-      risk: riskOf(permission, context),
-      sentence: describePermission(permission),
-      reason: permission.reason ?? null,
-      status: refused.has(key) ? 'refused' : status,
-    };
-  });
+  return summarizePermissions(spec, grantedKeys(spec, services), services);
 }
 
-export function grantPermissions(spec: PluginSpec, keys: readonly string[], services: DecisionServices): GrantReport {
-  const requested = listPermissions(spec.manifest.permissions);
-  const chosen = requestedByKey(spec.id, requested, keys);
+/** What the plugin asks for, or the update that waits for it; each is filed under whom it was granted to. */
+export function grantPermissions(
+  spec: PluginSpec,
+  keys: readonly string[],
+  services: DecisionServices,
+  update?: StagedUpdate,
+): GrantReport {
+  const active = listPermissions(spec.manifest.permissions);
+  const offered = update === undefined ? [] : listPermissions(update.plugin.spec.manifest.permissions);
+  const chosen = requestedByKey(spec.id, [...active, ...offered], keys);
+  refuseByPolicy(spec.id, chosen, services);
   const publisher = publisherFor(spec, services);
-  services.audit.append({
-    action: 'grant',
-    plugin: spec.id,
-    detail: { permissions: chosen.map(permissionKey), publisher, source: 'user' },
-  });
-  services.store.grants.add(recordId(spec), publisher, chosen, 'user', services.now().toISOString());
-  return report(spec, services);
+  const permissions = chosen.map(permissionKey);
+  services.audit.append({ action: 'grant', plugin: spec.id, detail: { permissions, publisher, source: 'user' } });
+  const at = services.now().toISOString();
+  services.store.grants.add(recordId(spec), publisher, within(chosen, active), 'user', at);
+  if (update !== undefined) {
+    services.store.grants.add(spec.id, publisherOf(update.plugin.trust), within(chosen, offered), 'user', at);
+  }
+  return { ...report(spec, services), updated: null, step: null };
+}
+
+function within(chosen: readonly Permission[], requested: readonly Permission[]): readonly Permission[] {
+  const keys = new Set(requested.map(permissionKey));
+  return chosen.filter((permission) => keys.has(permissionKey(permission)));
 }
 
 export function revokePermissions(spec: PluginSpec, keys: readonly string[], services: DecisionServices): GrantReport {
@@ -138,16 +151,14 @@ export function revokePermissions(spec: PluginSpec, keys: readonly string[], ser
       },
     );
   }
-  return report(spec, services);
+  return { ...report(spec, services), updated: null, step: null };
 }
 
-function report(spec: PluginSpec, services: DecisionServices): GrantReport {
-  const decision = decide(
-    listPermissions(spec.manifest.permissions),
-    grantedKeys(spec, services),
-    services.policy,
-    riskContext(services),
-  );
+function report(spec: PluginSpec, services: DecisionServices): Omit<GrantReport, 'updated' | 'step'> {
+  const decision = decide(listPermissions(spec.manifest.permissions), grantedKeys(spec, services), services.policy, {
+    ...riskContext(services),
+    plugin: spec.id,
+  });
   return { granted: decision.granted.map(permissionKey), missing: decision.missing.map(permissionKey) };
 }
 
@@ -162,12 +173,16 @@ function grantedKeys(spec: PluginSpec, services: DecisionServices): ReadonlySet<
  */
 export function publisherFor(spec: PluginSpec, services: Pick<DecisionServices, 'store' | 'trust'>): string {
   const trust = claimedTrust(spec, services);
-  return trust.kind === 'signed' ? (trust.keyid ?? trust.kind) : trust.kind === 'unverified' ? 'unsigned' : trust.kind;
+  if (trust.publisher !== undefined) return trust.publisher;
+  return trust.kind === 'unverified' ? 'unsigned' : trust.kind;
 }
 
-function claimedTrust(spec: PluginSpec, services: Pick<DecisionServices, 'store' | 'trust'>): TrustSummary {
+function claimedTrust(
+  spec: PluginSpec,
+  services: Pick<DecisionServices, 'store' | 'trust'>,
+  record = services.store.plugins.get(recordId(spec)),
+): TrustSummary {
   if (spec.origin === 'registered') return { kind: 'registered' };
-  const record = services.store.plugins.get(recordId(spec));
   if (
     spec.origin === 'installed' &&
     record?.unsignedException != null &&
@@ -177,7 +192,9 @@ function claimedTrust(spec: PluginSpec, services: Pick<DecisionServices, 'store'
   }
   for (const keyid of claimedKeyids(spec.directory)) {
     const key = services.trust.find(keyid);
-    if (key !== undefined && key.revoked === undefined) return { kind: 'signed', keyid, keyName: key.name };
+    if (key === undefined || services.trust.revocationOf(keyid, spec.id) !== undefined) continue;
+    const { name: keyName, fingerprint } = key;
+    return { kind: 'signed', keyid, keyName, fingerprint, publisher: services.trust.publisherOf(keyid) };
   }
   return { kind: 'unverified' };
 }

@@ -2,11 +2,11 @@ import { basename } from 'node:path';
 import { listPermissions, MmmError, permissionKey } from '@mmm/protocol';
 import type { DevelopmentOptions } from './api.ts';
 import type { AuditLog } from './audit/audit-log.ts';
+import { checkRequests, chosenGrants } from './chosen-grants.ts';
 import { type PluginSpec, readSpec } from './discover/spec.ts';
 import type { Session } from './handshake/session.ts';
 import type { Home } from './home.ts';
-import { checkRequests, chosenGrants } from './install.ts';
-import type { DevelopmentLaunch } from './launcher.ts';
+import type { DevelopmentLaunch } from './launch-facts.ts';
 import type { PluginHandle } from './plugin.ts';
 import { discardSnapshot, type Snapshot, takeSnapshot } from './verify/snapshot.ts';
 

@@ -1,5 +1,5 @@
 import { lstatSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { dirname, isAbsolute, join } from 'node:path';
+import { basename, dirname, isAbsolute, join } from 'node:path';
 import { MmmError } from '@mmm/protocol';
 import { safeText } from './display/safe-text.ts';
 
@@ -10,13 +10,15 @@ export interface Home {
   readonly store: string;
   readonly keys: string;
   readonly trustFile: string;
+  /** What its user set for the host itself; read when a host opens, and not there by default. */
+  readonly settingsFile: string;
   readonly stateFile: string;
   /** Says that this is a home of mmm; the first thing written into a new one. */
   readonly markFile: string;
   readonly audit: string;
   readonly logs: string;
   readonly data: string;
-  /** Sockets of this moment; nothing in it outlives its process. */
+  /** Sockets and processes of this moment; what a host that was killed left in it, the next one clears away. */
   readonly run: string;
   /** What users entrusted to plugins: one file a plugin, 0600. */
   readonly secrets: string;
@@ -24,6 +26,8 @@ export interface Home {
   readonly development: string;
   /** Remembers which signatures were verified, so that a fresh process need not do it again. */
   readonly memoFile: string;
+  /** Remembers which manifests were read, so that a scan reads only what changed. */
+  readonly manifestsFile: string;
 }
 
 /** `/` of `publisher/name` is not allowed in a file name. */
@@ -38,6 +42,7 @@ export function homeAt(directory: string): Home {
     store: join(directory, 'store'),
     keys: join(directory, 'keys'),
     trustFile: join(directory, 'trust.json'),
+    settingsFile: join(directory, 'config.toml'),
     stateFile: join(directory, 'state.db'),
     markFile: join(directory, 'home.json'),
     audit: join(directory, 'audit'),
@@ -47,6 +52,7 @@ export function homeAt(directory: string): Home {
     secrets: join(directory, 'secrets'),
     development: join(directory, 'development'),
     memoFile: join(directory, 'verified.json'),
+    manifestsFile: join(directory, 'manifests.json'),
   };
 }
 
@@ -104,10 +110,13 @@ function checkOwn(folder: string): void {
   refuse(folder, how, `If nobody else uses it, run: chmod 0700 ${shellWord(folder)}`);
 }
 
-/** The first thing written into a home. Only a folder with it, or an empty one, is ever filled with the rest. */
-function mark({ directory, markFile, stateFile }: Home): void {
+/**
+ * The first thing written into a home. Only a folder with it, or an empty one, is ever filled with the rest; settings
+ * may be written before the first start.
+ */
+function mark({ directory, markFile, stateFile, settingsFile }: Home): void {
   if ([markFile, stateFile].some((file) => lstatSync(file, { throwIfNoEntry: false })?.isFile() === true)) return;
-  const [first] = readdirSync(directory);
+  const [first] = readdirSync(directory).filter((name) => name !== basename(settingsFile));
   if (first !== undefined && lstatSync(markFile, { throwIfNoEntry: false })?.isFile() !== true) {
     const reason = `holds "${safeText(first, 80)}" and was not made by mmm`;
     refuse(directory, reason, 'Choose a folder that is empty or not there yet as the home (`--home`).');

@@ -4,7 +4,6 @@ import type {
   ConfigChange,
   ConfigReport,
   DoctorReport,
-  GrantReport,
   Host,
   HostOptions,
   InstallOptions,
@@ -13,40 +12,51 @@ import type {
   PluginConfig,
   PluginInfo,
   PluginSummary,
-  VerifyReport,
 } from './api.ts';
+import type { MinisignToVerify, VerifyReport } from './api-bundles.ts';
+import type { GrantReport, PermissionReport } from './api-permissions.ts';
 import { checkArguments } from './arguments.ts';
 import type { AuditLog } from './audit/audit-log.ts';
-import { capabilitySummaries } from './capability-summary.ts';
 import type { Catalog } from './catalog.ts';
+import { endAll } from './close-order.ts';
 import type { Configurations } from './configuration.ts';
-import {
-  type DecisionServices,
-  describe,
-  grantPermissions,
-  isEnabled,
-  revokePermissions,
-  summarize,
-} from './decisions.ts';
+import { type CrashHistoryServices, type ResetReport, resetCrashes } from './crash-history.ts';
+import { type DecisionServices, isEnabled } from './decisions.ts';
+import { diagnose, type PluginDiagnosis } from './diagnose.ts';
 import type { Discovery } from './discover/scan.ts';
 import type { PluginSpec } from './discover/spec.ts';
 import { examine } from './doctor.ts';
 import type { Handles } from './handles.ts';
+import { type HealthServices, healthOf, metricsText, type PluginHealth } from './health.ts';
 import { developed, type HostParts, openParts } from './host-parts.ts';
 import { recordId } from './identity.ts';
+import { type InspectReport, inspect } from './inspect.ts';
 import { installPlugin } from './install.ts';
 import { createKey, type KeyServices, type KeyToTrust, revokeKey, signingKey, trustKey } from './key-decisions.ts';
+import {
+  importRevocations,
+  importRotation,
+  issueRevocations,
+  type RevocationsReport,
+  type RevocationsToIssue,
+  type RotationReport,
+  rotateOwnKey,
+} from './key-statements.ts';
 import type { Launcher } from './launcher.ts';
-import { hostLimits } from './limits.ts';
 import { type LogLine, PluginLog } from './log/plugin-log.ts';
 import type { MetricsRecorder } from './metrics/recorder.ts';
 import type { ResolvedOptions } from './options.ts';
-import type { PluginHandle, PluginServices } from './plugin.ts';
+import { listPlugins, pluginInfo } from './overview.ts';
+import { type PackagedPlugin, packagePlugin, signArchive } from './packaging.ts';
+import { isArchive } from './plugin-source.ts';
+import { acceptPublisher } from './publisher-change.ts';
 import { type RegisteredPlugin, registeredSpec } from './registered.ts';
 import { removePlugin } from './remove.ts';
 import { type SignedPlugin, signPlugin } from './sign-plugin.ts';
 import type { PluginStatistics, Store } from './store/store.ts';
+import { verify } from './verify/verify.ts';
 import { verifyReport } from './verify-report.ts';
+import { checkNamed } from './version-change.ts';
 
 /**
  * Opens a host on a home folder. Nothing is started: plugins start at their first call. Throws HOME_INVALID,
@@ -87,10 +97,10 @@ class PluginHost implements Host {
     this.#handles = parts.handles;
   }
 
-  async createKey(name: string): Promise<SigningKeyInfo> {
+  async createKey(name: string, options: { readonly role?: 'publisher' | 'root' } = {}): Promise<SigningKeyInfo> {
     this.#assertOpen();
-    checkArguments('host.createKey', { name });
-    return await createKey(name, this.#decisions);
+    checkArguments('host.createKey', { name, options });
+    return await createKey(name, options.role ?? 'publisher', this.#decisions);
   }
 
   async trustKey(key: KeyToTrust): Promise<TrustedKey> {
@@ -105,6 +115,30 @@ class PluginHost implements Host {
     return await revokeKey(key, reason, this.#decisions);
   }
 
+  async rotateKey(name?: string, options: { readonly cutoverAt?: Date } = {}): Promise<RotationReport> {
+    this.#assertOpen();
+    checkArguments('host.rotateKey', { name, options });
+    return await rotateOwnKey(name, options.cutoverAt, this.#decisions);
+  }
+
+  async importRotation(text: string, file = 'the rotation'): Promise<RotationReport> {
+    this.#assertOpen();
+    checkArguments('host.importRotation', { text, file });
+    return await importRotation(text, file, this.#decisions);
+  }
+
+  async issueRevocations(revocations: RevocationsToIssue): Promise<RevocationsReport & { readonly statement: string }> {
+    this.#assertOpen();
+    checkArguments('host.issueRevocations', { revocations });
+    return await issueRevocations(revocations, this.#decisions);
+  }
+
+  async importRevocations(text: string, file = 'the revocation list'): Promise<RevocationsReport> {
+    this.#assertOpen();
+    checkArguments('host.importRevocations', { text, file });
+    return await importRevocations(text, file, this.#decisions);
+  }
+
   async discover(): Promise<Discovery> {
     this.#assertOpen();
     this.#catalog.refresh();
@@ -113,50 +147,52 @@ class PluginHost implements Host {
 
   async list(): Promise<readonly PluginSummary[]> {
     this.#assertOpen();
-    const { plugins } = await this.#catalog.discovery();
-    return plugins.map((spec) => summarize(spec, this.#decisions, this.#handles.get(spec.id)?.state.kind ?? 'stopped'));
+    return await listPlugins(this.#parts);
   }
 
   async info(id: string): Promise<PluginInfo> {
-    const spec = await this.#find(id);
-    const summary = summarize(spec, this.#decisions, this.#handles.get(id)?.state.kind ?? 'stopped');
-    const session = this.#handles.get(id)?.session;
-    const enforcement = session?.enforcement ?? (await this.#launcher.probe()).dimensions;
-    return {
-      ...summary,
-      manifest: spec.manifest,
-      capabilities: await capabilitySummaries(spec),
-      permissions: describe(spec, this.#decisions),
-      enforcement,
-      configuration: await this.#configurations.showAnyway(spec),
-      statistics: this.#metrics.read(id),
-    };
+    return await pluginInfo(await this.#find(id), this.#parts);
+  }
+
+  async reset(id: string): Promise<ResetReport> {
+    return resetCrashes(await this.#find(id), this.#history(id));
   }
 
   async plugin(id: string): Promise<Plugin> {
-    await this.#find(id);
-    return await this.#handles.turn(id, async () => {
-      const spec = await this.#find(id);
-      const existing = this.#handles.get(id)?.spec;
-      // Another folder or other bytes than those the handle was made for: the old one is brought to an end first.
-      if (existing?.directory === spec.directory && existing.manifestSha256 === spec.manifestSha256) {
-        return this.#handles.get(id) as PluginHandle;
-      }
-      return await this.#handle(spec, 'replaced', (signal) => this.#launcher.launch(spec, signal));
-    });
+    this.#assertOpen();
+    checkArguments('a method of the host', { id });
+    return await this.#parts.plugins.open(id);
   }
 
   async sign(path: string, key?: string): Promise<SignedPlugin> {
     this.#assertOpen();
     checkArguments('host.sign', { path, key });
-    return await signPlugin(path, await signingKey(key, path, this.#decisions));
+    const own = await signingKey(key, path, this.#decisions);
+    const { keyid, fingerprint } = own;
+    this.audit.append({ action: 'key', detail: { event: 'used', keyid, fingerprint, path } });
+    return isArchive(path)
+      ? await signArchive(path, own, this.#launcher.verifyServices())
+      : await signPlugin(path, own);
   }
 
-  async verify(pathOrId: string): Promise<VerifyReport> {
+  async package(path: string, output: string): Promise<PackagedPlugin> {
     this.#assertOpen();
-    checkArguments('host.verify', { pathOrId });
+    checkArguments('host.package', { path, output });
+    return await packagePlugin(path, output);
+  }
+
+  async inspect(pathOrId: string): Promise<InspectReport> {
+    this.#assertOpen();
+    checkArguments('host.inspect', { pathOrId });
+    const services = { ...this.#decisions, ...this.#launcher.verifyServices(), find: (id: string) => this.#find(id) };
+    return await inspect(pathOrId, services);
+  }
+
+  async verify(pathOrId: string, options: { readonly minisign?: MinisignToVerify } = {}): Promise<VerifyReport> {
+    this.#assertOpen();
+    checkArguments('host.verify', { pathOrId, options });
     const launch = this.#launcher.verifyServices();
-    return await verifyReport(pathOrId, { launch, store: this.#store, find: (id) => this.#find(id) });
+    return await verifyReport(pathOrId, options.minisign, { launch, store: this.#store, find: (id) => this.#find(id) });
   }
 
   async install(path: string, options: InstallOptions = {}): Promise<InstallReport> {
@@ -164,7 +200,10 @@ class PluginHost implements Host {
     checkArguments('host.install', { path, options });
     const report = await installPlugin(path, options, { ...this.#decisions, content: this.#parts.content });
     this.#catalog.refresh();
-    return report;
+    // Another content has other faults.
+    if (report.change === 'waiting') return report;
+    await this.reset(report.id);
+    return { ...report, step: await this.#parts.consents.installed(report, options.signal) };
   }
 
   async remove(id: string, options: { readonly keepData?: boolean } = {}): Promise<void> {
@@ -179,12 +218,22 @@ class PluginHost implements Host {
         metrics: this.#metrics,
         configurations: this.#configurations,
       });
+      this.#parts.crashes.forget(id);
+      this.#launcher.uses.forget(id);
     });
     this.#catalog.refresh();
   }
 
-  async enable(id: string): Promise<void> {
+  async enable(id: string, options: { readonly allowPublisherChange?: string } = {}): Promise<void> {
+    checkArguments('host.enable', { id, options });
+    if (options.allowPublisherChange !== undefined) {
+      const spec = await this.#find(id);
+      checkNamed(id, spec.directory, options);
+      const { trust } = await verify(spec, this.#launcher.verifyServices());
+      acceptPublisher(spec, trust, this.#decisions);
+    }
     await this.#setEnabled(id, true);
+    await this.reset(id);
   }
 
   async disable(id: string): Promise<void> {
@@ -194,18 +243,20 @@ class PluginHost implements Host {
 
   async grant(id: string, keys: readonly string[]): Promise<GrantReport> {
     checkArguments('host.grant', { id, keys });
-    const spec = await this.#find(id);
-    const report = grantPermissions(spec, keys, this.#decisions);
-    await this.#handles.get(id)?.stop('its permissions changed');
-    return report;
+    return await this.#parts.consents.grant(await this.#find(id), keys);
   }
 
   async revoke(id: string, keys: readonly string[]): Promise<GrantReport> {
     checkArguments('host.revoke', { id, keys });
-    const spec = await this.#find(id);
-    const report = revokePermissions(spec, keys, this.#decisions);
-    await this.#handles.get(id)?.stop('its permissions changed');
-    return report;
+    return await this.#parts.consents.revoke(await this.#find(id), keys);
+  }
+
+  async dropUpdate(id: string): Promise<boolean> {
+    return await this.#parts.consents.dropUpdate(await this.#find(id));
+  }
+
+  async permissions(id: string): Promise<PermissionReport> {
+    return this.#parts.consents.permissions(await this.#find(id));
   }
 
   async develop(): Promise<Plugin> {
@@ -219,7 +270,9 @@ class PluginHost implements Host {
 
   async setConfig(id: string, change: ConfigChange): Promise<ConfigReport> {
     checkArguments('host.setConfig', { id, change });
-    return await this.#configurations.change(await this.#find(id), change, this.#handles.get(id));
+    const report = await this.#configurations.change(await this.#find(id), change, this.#handles.get(id));
+    await this.reset(id);
+    return report;
   }
 
   async register(plugin: RegisteredPlugin): Promise<Plugin> {
@@ -228,7 +281,7 @@ class PluginHost implements Host {
     const spec = registeredSpec(plugin);
     return await this.#handles.turn(spec.id, async () => {
       this.#catalog.register(spec);
-      return await this.#handle(spec, 'replaced', (signal) => this.#launcher.open(spec, plugin, signal));
+      return await this.#parts.plugins.replace(spec, 'replaced', (signal) => this.#launcher.open(spec, plugin, signal));
     });
   }
 
@@ -255,10 +308,33 @@ class PluginHost implements Host {
     return this.#metrics.read(id);
   }
 
+  async health(): Promise<readonly PluginHealth[]> {
+    this.#assertOpen();
+    return healthOf((await this.#catalog.discovery()).plugins, this.#health);
+  }
+
+  async metricsText(): Promise<string> {
+    this.#assertOpen();
+    return metricsText((await this.#catalog.discovery()).plugins, this.#health);
+  }
+
+  async diagnose(id: string): Promise<PluginDiagnosis> {
+    const spec = await this.#find(id);
+    const probe = await this.#launcher.probe();
+    return await diagnose(spec, { ...this.#parts, probe, verify: () => this.verify(id) });
+  }
+
   async doctor(): Promise<DoctorReport> {
     const discovery = await this.discover();
     const probe = await this.#launcher.probe();
-    return await examine({ ...this.#decisions, probe, discovery, verify: (id) => this.verify(id) });
+    return await examine({
+      ...this.#decisions,
+      settings: this.#options.settings,
+      probe,
+      discovery,
+      needed: await this.#parts.dependencies.reports(discovery.plugins),
+      verify: (id) => this.verify(id),
+    });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -272,24 +348,11 @@ class PluginHost implements Host {
 
   async #close(): Promise<void> {
     this.#parts.close();
-    const { clock } = this.#options;
-    const done = new AbortController();
-    const ends = this.#handles.values().map((handle) => handle.close('the host is closing'));
-    const stopped = Promise.all([...ends, this.#parts.development?.close()]);
-    await Promise.race([stopped, clock.sleep(hostLimits.closeMaxMs, done.signal).catch(() => undefined)]);
-    done.abort();
-    for (const handle of this.#handles.values())
-      handle.session?.kill({ kind: 'requested', detail: 'the host is closing' });
+    await endAll(this.#handles.values(), this.#parts.development?.close(), this.#options.clock);
     this.#launcher.close();
     this.#metrics.close();
+    this.#parts.crashes.flush();
     this.#store.close();
-  }
-
-  /** Within a turn. The one before, if there is one, is ended first. */
-  async #handle(spec: PluginSpec, why: string, launch: PluginServices['launch']): Promise<PluginHandle> {
-    await this.#handles.end(spec.id, why);
-    this.#assertOpen();
-    return this.#handles.add(this.#parts.handle(spec, launch));
   }
 
   async #find(id: string): Promise<PluginSpec> {
@@ -304,6 +367,15 @@ class PluginHost implements Host {
     this.audit.append({ action: enabled ? 'enable' : 'disable', plugin: id, detail: { directory: spec.directory } });
     this.#store.plugins.setEnabled(recordId(spec), enabled);
     this.#parts.enabled.forget();
+  }
+
+  #history(id: string): CrashHistoryServices {
+    return { crashes: this.#parts.crashes, handle: this.#handles.get(id) };
+  }
+
+  get #health(): HealthServices {
+    const { handles, metrics, crashes, launcher } = this.#parts;
+    return { handles, metrics, crashes, records: launcher.records };
   }
 
   get #decisions(): DecisionServices & KeyServices {

@@ -34,5 +34,5 @@ export function dataDirectory(home: Home, spec: PluginSpec): string {
 
 /** Grants are bound to who signed the plugin: the same name by another publisher starts with none. */
 export function publisherOf(trust: Trust): string {
-  return trust.kind === 'signed' ? trust.keyid : trust.kind;
+  return trust.kind === 'signed' ? trust.publisher : trust.kind;
 }

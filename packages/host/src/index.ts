@@ -24,40 +24,56 @@ export type {
   DoctorReport,
   ExecuteOptions,
   ExecuteResult,
-  GrantReport,
   Host,
   HostOptions,
   InputField,
   InstallOptions,
   InstallReport,
-  PermissionSummary,
   Plugin,
   PluginConfig,
   PluginInfo,
   PluginSummary,
   TrustSummary,
-  VerifyReport,
 } from './api.ts';
-export type { AuditEntry, AuditLog } from './audit/audit-log.ts';
+export type { MinisignReport, MinisignToVerify, VerifyReport } from './api-bundles.ts';
+export type {
+  GrantReport,
+  InstallStepReport,
+  PermissionReport,
+  PermissionSummary,
+  WaitingUpdate,
+} from './api-permissions.ts';
+export { type AuditEntry, type AuditFilter, AuditLog } from './audit/audit-log.ts';
+export type { AuditRecord } from './audit/chain.ts';
+export type { Quarantine, ResetReport } from './crash-history.ts';
+export type { DependencyReport, DependencyStatus } from './dependencies/requirements.ts';
+export type { PluginDiagnosis } from './diagnose.ts';
 export type { Discovery, DiscoveryProblem, SearchEntry } from './discover/scan.ts';
 export { defaultSearchPath } from './discover/search-path.ts';
 export { type PluginOrigin, type PluginSpec, readSpec } from './discover/spec.ts';
-export { suggest } from './discover/suggest.ts';
 export { excerpt } from './display/excerpt.ts';
 export { describeExit } from './display/exit-error.ts';
 export { safeText } from './display/safe-text.ts';
+export type { PluginHealth } from './health.ts';
 export { createHost } from './host.ts';
+export type { InspectReport, SignatureSummary } from './inspect.ts';
 export { describeTrust } from './key-changes.ts';
+export type { KeyToTrust } from './key-decisions.ts';
+export type { RevocationsReport, RevocationsToIssue, RotationReport } from './key-statements.ts';
 export type { LogLine } from './log/plugin-log.ts';
 export { latencyBoundsMs } from './metrics/histogram.ts';
+export { prometheusMediaType } from './metrics/prometheus.ts';
+export type { PackagedPlugin } from './packaging.ts';
 export { grantCommand } from './permit/permit.ts';
-export type { PermissionPolicyInput } from './permit/policy.ts';
 export type { PermissionPrompter } from './permit/prompt.ts';
-export { type RiskLevel, riskInfo } from './permit/risk.ts';
+export { riskInfo } from './permit/risk.ts';
 export type { PluginState } from './plugin-state.ts';
 export type { RegisteredPlugin } from './registered.ts';
+export type { RiskLevel } from './risk-level.ts';
 export type { EnforcementReport } from './sandbox/launch-command.ts';
+export type { LimitName, PluginLimits } from './settings/limits.ts';
+export type { PermissionPolicyInput } from './settings/policy.ts';
 export { type SignedPlugin, signPlugin } from './sign-plugin.ts';
+export { suggest } from './source/suggest.ts';
 export { sealDescriptors } from './spawn/seal-descriptors.ts';
-export type { PluginStatistics } from './store/store.ts';
-export { isLeftOut } from './verify/snapshot.ts';
+export type { CounterName, PluginStatistics, RecordedSeries } from './store/store.ts';

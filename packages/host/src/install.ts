@@ -1,20 +1,27 @@
-import { lstatSync, readlinkSync, renameSync, rmSync, symlinkSync, unlinkSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { basename } from 'node:path';
 import type { ContentStore, KeyRing, TrustStore } from '@mmm/bundle';
-import { listPermissions, MmmError, type Permission, parsePermissionKey, permissionKey } from '@mmm/protocol';
+import { listPermissions, type Permission, permissionKey } from '@mmm/protocol';
+import { makeActive } from './active-bundle.ts';
 import type { InstallOptions, InstallReport } from './api.ts';
 import type { AuditLog } from './audit/audit-log.ts';
-import { claimData } from './data-owner.ts';
-import { readSpec } from './discover/spec.ts';
-import { diskName, type Home } from './home.ts';
+import {
+  checkRequests,
+  chosenGrants,
+  isRefused,
+  refuseByPolicy,
+  requestedByKey,
+  riskContext,
+} from './chosen-grants.ts';
+import type { PluginSpec } from './discover/spec.ts';
+import type { Home } from './home.ts';
 import { publisherOf } from './identity.ts';
+import { skipInstallStep } from './install-step.ts';
 import { decide } from './permit/decide.ts';
-import type { RiskContext } from './permit/paths.ts';
-import type { PermissionPolicy } from './permit/policy.ts';
-import { checkRequest, riskOf } from './permit/risk.ts';
+import { type PermissionPolicy, policyRefused } from './permit/policy.ts';
+import { type PluginSource, withSource } from './plugin-source.ts';
 import type { Store } from './store/store.ts';
-import { verifyFolder } from './verify/verify.ts';
-import { changeOf, checkVersionChange } from './version-change.ts';
+import { changeOf, checkNamed, checkVersionChange, recordRefusal } from './version-change.ts';
+import { mustWait, stageUpdate } from './waiting-update.ts';
 
 export interface InstallServices {
   readonly home: Home;
@@ -25,179 +32,87 @@ export interface InstallServices {
   readonly audit: AuditLog;
   readonly policy: PermissionPolicy;
   readonly project: string | undefined;
+  /** Whether a revocation list that is missing or has expired refuses. */
+  readonly currentRevocations: boolean;
+  /** Whose plugin it has been so far. */
+  boundPublisher(spec: PluginSpec): string | null;
   now(): Date;
 }
 
 /**
- * Verifies a plugin folder, copies it into the store, records the grants and makes it the active one of its name. Until
- * the last step, the switch of a link, nothing of the version installed before has changed.
+ * Verifies a plugin folder or archive, puts it into the store, records the grants and makes it the active one of its
+ * name. Until the last step, the switch of a link, nothing of the version installed before has changed.
  */
 export async function installPlugin(
   path: string,
   options: InstallOptions,
   services: InstallServices,
 ): Promise<InstallReport> {
-  const spec = await readSpec(path, 'path');
+  const trusted = options.allowUnsigned === undefined ? 'signed' : 'unsigned';
+  // An archive that was refused has no name and version that could be believed.
+  const onRefused = (error: unknown): void => recordRefusal(basename(path), '', error, services.audit);
+  const install = (source: PluginSource) => installSource(path, source, options, services);
+  return await withSource(path, services, { trusted, onRefused }, install);
+}
+
+async function installSource(
+  path: string,
+  source: PluginSource,
+  options: InstallOptions,
+  services: InstallServices,
+): Promise<InstallReport> {
+  const { spec } = source;
   const { name, version } = spec.manifest.plugin;
-  const { allowUnsigned } = options;
-  if (allowUnsigned !== undefined && allowUnsigned !== name) {
-    const message = `allowUnsigned (--allow-unsigned) names "${allowUnsigned}", but the one in ${path} is "${name}".`;
-    throw new MmmError('USAGE', message, { argument: '--allow-unsigned' });
-  }
+  checkNamed(name, path, options);
   const requested = listPermissions(spec.manifest.permissions);
   checkRequests(name, requested);
-  const folder = await verifyFolder(spec, services, allowUnsigned ?? null);
-  const granted = chosenGrants(name, requested, options, services);
+  const folder = await source.verify(options.allowUnsigned ?? null).catch((error: unknown) => {
+    recordRefusal(name, version, error, services.audit);
+    throw error;
+  });
+  const refusal = services.policy.refusesPublisher(folder.trust, spec.origin);
+  if (refusal !== undefined) throw policyRefused(name, refusal, services.audit);
+  const required = requested.filter(({ optional }) => optional !== true);
+  refuseByPolicy(name, [...required, ...requestedByKey(name, requested, options.grant ?? [])], services);
+  const granted = chosenGrants(name, requested, options, services).filter(
+    (permission) => !isRefused(name, permission, services),
+  );
   const before = services.store.plugins.get(name);
-  const allowDowngrade = options.allowDowngrade === true;
-  await checkVersionChange({ name, version, folder, before, allowDowngrade }, services);
-  await services.content.put(spec.directory, folder.stored);
+  await checkVersionChange({ name, version, folder, before, options }, services);
+  await source.keep(folder);
   const publisher = publisherOf(folder.trust);
-  const at = services.now().toISOString();
-  const unsignedException = folder.trust.kind === 'unsigned' ? folder.bundleSha256 : null;
-  if (unsignedException !== null) {
-    services.audit.append({
-      action: 'override',
-      plugin: name,
-      detail: { what: 'unsigned', bundle: folder.bundleSha256 },
-    });
+  const { bundleSha256 } = folder;
+  if (folder.trust.kind === 'unsigned') {
+    services.audit.append({ action: 'override', plugin: name, detail: { what: 'unsigned', bundle: bundleSha256 } });
   }
-  services.audit.append({
-    action: 'install',
-    plugin: name,
-    detail: {
-      version,
-      bundle: folder.bundleSha256,
-      trust: folder.trust,
-      granted: granted.map(permissionKey),
-      replaced: before?.version ?? null,
-    },
-  });
-  services.store.grants.add(name, publisher, granted, 'flag', at);
-  services.store.plugins.installed(name, {
-    bundleSha256: folder.bundleSha256,
-    version,
-    installedAt: at,
-    unsignedException,
-  });
-  activate(services.home, name, folder.bundleSha256);
-  const dataKept = claimData(spec, folder.trust, services);
-  const keys = new Set(services.store.grants.list(name, publisher).map(({ key }) => key));
-  const decision = decide(requested, keys, services.policy, riskContext(services));
+  const keys = new Set([...services.store.grants.list(name, publisher), ...granted.map(asGrant)].map(({ key }) => key));
+  const decision = decide(requested, keys, services.policy, { ...riskContext(services), plugin: name });
+  const offered = { spec, name, version, bundleSha256, trust: folder.trust };
+  const waits = await mustWait(name, decision, bundleSha256, services);
+  if (options.hooks === false) {
+    skipInstallStep({ spec, bundleSha256 }, { ...services, steps: services.store.installSteps });
+  }
+  services.store.versions.installed(name, publisher, version, bundleSha256);
+  if (waits) {
+    stageUpdate(offered, decision.missing, services);
+    services.store.grants.add(name, publisher, granted, 'flag', services.now().toISOString());
+  }
+  const dataKept = waits ? null : makeActive(offered, granted, services);
   const trust = folder.trust.kind === 'signed' ? folder.trust : { kind: folder.trust.kind };
   return {
     id: name,
     version,
-    bundleSha256: folder.bundleSha256,
+    bundleSha256,
     trust,
     granted: decision.granted.map(permissionKey),
     missing: decision.missing.map(permissionKey),
     replaced: before?.version ?? null,
-    change: changeOf(before?.version ?? null, version),
+    change: waits ? 'waiting' : changeOf(before?.version ?? null, version),
     dataKept,
+    step: null,
   };
 }
 
-/** A manifest that asks for what is never granted is refused whole: its author has to take it out. */
-export function checkRequests(plugin: string, requested: readonly Permission[]): void {
-  for (const permission of requested) {
-    const problem = checkRequest(permission);
-    if (problem === undefined) continue;
-    const grant = permissionKey(permission);
-    throw new MmmError('GRANT_INVALID', `Plugin "${plugin}" asks for ${grant}, which is never granted: ${problem}`, {
-      plugin,
-      grant,
-      reason: problem,
-    });
-  }
-}
-
-/** What the options grant of what is requested. Throws GRANT_INVALID. */
-export function chosenGrants(
-  plugin: string,
-  requested: readonly Permission[],
-  options: Pick<InstallOptions, 'grant' | 'grantRequested'>,
-  services: Pick<InstallServices, 'home' | 'project'>,
-): Permission[] {
-  const named = requestedByKey(plugin, requested, options.grant ?? []);
-  if (options.grantRequested !== true) return named;
-  // Critical permissions are agreed to one by one, never by a flag that grants all.
-  const rest = requested.filter((permission) => riskOf(permission, riskContext(services)) !== 'critical');
-  return [...new Map([...rest, ...named].map((permission) => [permissionKey(permission), permission])).values()];
-}
-
-/** What makes a path critical besides the fixed list: this home, this project. */
-export function riskContext(services: { readonly home: Home; readonly project: string | undefined }): RiskContext {
-  const { home, project } = services;
-  return project === undefined ? { home: home.directory } : { home: home.directory, project };
-}
-
-/** The manifest's own entries for the keys given. Throws GRANT_INVALID for a key it does not ask for. */
-export function requestedByKey(
-  plugin: string,
-  requested: readonly Permission[],
-  keys: readonly string[],
-): Permission[] {
-  return keys.map((key) => {
-    const parsed = parsePermissionKey(key);
-    if ('problem' in parsed)
-      throw new MmmError('GRANT_INVALID', parsed.problem, { plugin, grant: key, reason: parsed.problem });
-    const wanted = permissionKey(parsed);
-    const entry = requested.find((permission) => permissionKey(permission) === wanted);
-    if (entry !== undefined) return entry;
-    const asked = requested.map(permissionKey).join(', ') || 'nothing';
-    throw new MmmError('GRANT_INVALID', `Plugin "${plugin}" does not ask for ${wanted}. It asks for: ${asked}.`, {
-      plugin,
-      grant: key,
-      reason: 'not requested by the manifest',
-    });
-  });
-}
-
-/** Switches `plugins/<name>` to a bundle of the store in one step. */
-function activate(home: Home, name: string, bundleSha256: string): void {
-  const link = join(home.plugins, diskName(name));
-  const existing = lstatSync(link, { throwIfNoEntry: false });
-  if (existing !== undefined && !existing.isSymbolicLink()) {
-    throw new MmmError(
-      'PLUGIN_NAME_TAKEN',
-      `${link} is a folder that mmm did not install. Move it away, then install again.`,
-      {
-        plugin: name,
-        directories: [link],
-      },
-    );
-  }
-  const fresh = join(home.plugins, `.${diskName(name)}.${process.pid}.new`);
-  rmSync(fresh, { force: true });
-  symlinkSync(relative(home.plugins, join(home.store, bundleSha256)), fresh);
-  renameSync(fresh, link);
-}
-
-/** The bundle that the active link points to, or null when there is none. */
-export function activeBundle(home: Home, name: string): string | null {
-  try {
-    return (
-      readlinkSync(join(home.plugins, diskName(name)))
-        .split('/')
-        .at(-1) ?? null
-    );
-  } catch (error) {
-    // EINVAL: it is no link.
-    if (['ENOENT', 'EINVAL'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
-    throw error;
-  }
-}
-
-/** Takes the active link away. Returns the bundle it pointed to, or null when there is none, or no more. */
-export function deactivate(home: Home, name: string): string | null {
-  const bundle = activeBundle(home, name);
-  if (bundle === null) return null;
-  try {
-    unlinkSync(join(home.plugins, diskName(name)));
-    return bundle;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
+function asGrant(permission: Permission): { readonly key: string } {
+  return { key: permissionKey(permission) };
 }

@@ -1,34 +1,44 @@
 import { mkdirSync } from 'node:fs';
-import { basename, join } from 'node:path';
 import { type ContentStore, readBundleFile, type SignatureMemo, type TrustStore } from '@mmm/bundle';
-import { log as logMethod, MmmError } from '@mmm/protocol';
+import { type ErrorCode, errorHelp, log as logMethod, MmmError } from '@mmm/protocol';
 import { onNotification } from '@mmm/rpc';
 import type { AuditLog } from './audit/audit-log.ts';
 import type { Configurations } from './configuration.ts';
 import { claimData } from './data-owner.ts';
 import type { PluginSpec } from './discover/spec.ts';
-import { Egress, type LaunchNetwork } from './egress/egress.ts';
-import { lookupBySystem } from './egress/resolver.ts';
+import type { Egress, LaunchNetwork } from './egress/egress.ts';
+import { GrantWatch } from './grant-watch.ts';
 import { type HandshakeServices, handshake } from './handshake/handshake.ts';
 import type { Session } from './handshake/session.ts';
-import { diskName } from './home.ts';
 import { hostRequests } from './host-requests.ts';
 import { dataDirectory, recordId } from './identity.ts';
-import { launch } from './launch.ts';
+import { type AdmissionServices, admission, type LaunchServices, launch, prepare } from './launch.ts';
+import { fromSystem, grantInDevelopment, isInspected, type LaunchKind } from './launch-facts.ts';
+import { LaunchPermissions } from './launch-permissions.ts';
 import { hostLimits } from './limits.ts';
-import { boundedFields } from './log/bounded-fields.ts';
-import { type LogLine, PluginLog } from './log/plugin-log.ts';
+import type { MetricsRecorder } from './metrics/recorder.ts';
+import { UseRecorder } from './metrics/use-recorder.ts';
+import { openEgress } from './network-audit.ts';
 import type { ResolvedOptions } from './options.ts';
 import { PermissionGuard } from './permit/enforce.ts';
+import type { PermittedPlugin } from './permit/permitted.ts';
+import { PluginLogs } from './plugin-logs.ts';
+import type { PluginResources } from './plugin-resources.ts';
+import { isTraced } from './processes/debugged.ts';
+import { ProcessRecords } from './processes/process-records.ts';
+import { assertSamePublisher } from './publisher-change.ts';
 import { type RegisteredPlugin, registeredChild, registeredEnforcement, registeredPermitted } from './registered.ts';
 import type { SandboxMachine } from './sandbox/confine.ts';
 import { probeSandbox, type SandboxProbe } from './sandbox/probe.ts';
 import { programPath } from './sandbox/tools.ts';
+import { reapOrphans } from './spawn/reap-orphans.ts';
 import { stopChild } from './spawn/stop.ts';
+import { StartGate } from './start-gate.ts';
 import type { Store } from './store/store.ts';
-import type { Snapshot } from './verify/snapshot.ts';
+import type { TrustWatch } from './trust-watch.ts';
 import type { Trust } from './verify/verified.ts';
 import { type VerifyServices, verify } from './verify/verify.ts';
+import { WatchedLaunch } from './watched-launch.ts';
 
 export interface LauncherParts {
   readonly options: ResolvedOptions;
@@ -38,112 +48,168 @@ export interface LauncherParts {
   readonly content: ContentStore;
   readonly memo: SignatureMemo;
   readonly configurations: Configurations;
-}
-
-/** What a launch under development has instead of a signature and of stored grants. */
-export interface DevelopmentLaunch {
-  readonly snapshot: Snapshot;
-  readonly allowed: readonly string[];
-}
-
-function grantInDevelopment(keys: readonly string[]): string {
-  return `mmm plugin dev --grant ${keys.map((key) => `'${key}'`).join(' ')} (or --grant-requested)`;
-}
-
-/** What the file system said on the way, such as that the disk is full: with its path, and before anything ran. */
-function fromSystem({ id }: PluginSpec, home: string, error: unknown): unknown {
-  const isSystemError = error instanceof Error && 'syscall' in error && 'code' in error;
-  if (!isSystemError || error instanceof MmmError) return error;
-  // A write has no path in its error.
-  const reason = 'path' in error ? error.message : `${error.message} (in ${home})`;
-  const full = error.code === 'ENOSPC' || error.code === 'EDQUOT';
-  const next = full ? 'The disk is full: free some space and try again.' : 'Mend that and try again.';
-  const message = `Plugin "${id}" could not be started: ${reason}. ${next}`;
-  return new MmmError(
-    'LAUNCH_FAILED',
-    message,
-    { plugin: id, stage: 'sandbox', reason, stderrTail: '' },
-    { cause: error },
-  );
+  readonly metrics: MetricsRecorder;
+  readonly resources: PluginResources;
+  readonly watch: TrustWatch;
+  /** Told that nobody vouches for a running plugin any more, right before it is killed. */
+  onWithdrawn(spec: PluginSpec, error: MmmError): void;
+  /** Told that another process took a permission of a running plugin away. */
+  onRevoked(spec: PluginSpec, reason: string): void;
 }
 
 /** Makes what the stages of one launch need out of the host's services, and keeps the plugins' logs open. */
 export class Launcher {
   readonly #parts: LauncherParts;
-  readonly #logs = new Map<string, PluginLog>();
+  readonly #logs: PluginLogs;
   /** Permissions that were allowed once: for as long as this host lives. */
   readonly #once = new Set<string>();
   readonly #guard: PermissionGuard;
+  readonly #gate: StartGate;
+  /** Of every process that runs for a plugin of this home. */
+  readonly records: ProcessRecords;
   readonly #egress: Egress;
+  readonly #uses: UseRecorder;
+  readonly #grants: GrantWatch;
   #probe: Promise<SandboxProbe> | undefined;
 
   constructor(parts: LauncherParts) {
     this.#parts = parts;
     const { options, audit } = parts;
-    const { clock, home, lookup } = options;
-    this.#guard = new PermissionGuard({ audit, clock });
-    this.#egress = new Egress({
-      runDirectory: home.run,
-      lookup: lookup ?? lookupBySystem,
-      clock,
-      onRefused: (plugin, target, { reason }) => this.#guard.refused(plugin, { network: target, reason }),
-      onTraffic: (plugin, { allowed, refused }) => {
-        try {
-          audit.append({ action: 'network', plugin, detail: { allowed, refused } });
-        } catch {
-          // The launch is over: nothing is left that could be refused.
-        }
-      },
-    });
+    const { clock, home } = options;
+    this.#logs = new PluginLogs(parts);
+    this.records = new ProcessRecords(home.run);
+    this.#gate = new StartGate({ places: options.concurrentStarts, clock });
+    this.#guard = new PermissionGuard({ audit, clock, onRefused: (id) => this.#parts.metrics.count(id, 'denials') });
+    this.#uses = new UseRecorder(parts.store.permissionUses, clock);
+    this.#grants = new GrantWatch({ store: parts.store, clock });
+    const refused: PermissionGuard['refused'] = (plugin, detail) => this.#guard.refused(plugin, detail);
+    this.#egress = openEgress({ options, audit, refused });
   }
 
   /** Verifies, permits, confines, spawns and opens a plugin. */
-  async launch(spec: PluginSpec, signal: AbortSignal, development?: DevelopmentLaunch): Promise<Session> {
-    const { options, store, audit, configurations } = this.#parts;
+  async launch(spec: PluginSpec, signal: AbortSignal, how: LaunchKind = {}): Promise<Session> {
+    const { options, configurations, watch, onWithdrawn } = this.#parts;
     const redactor = configurations.redactor(spec);
     const clock = options.clock;
     const launchedAtMs = clock.monotonic();
     const network = this.#egress.forLaunch(spec.id);
+    const watched = new WatchedLaunch(watch, signal, (error) => onWithdrawn(spec, error));
+    const rights = this.#rights(spec, how);
+    let opened: Session | undefined;
     const launched = launch(
       spec,
       {
-        verify: { ...this.verifyServices(), ...(development === undefined ? {} : { snapshot: development.snapshot }) },
-        permit: {
-          grants: store.grants,
-          policy: options.policy,
-          audit,
-          now: () => new Date(clock.now()).toISOString(),
-          recordId: recordId(spec),
-          home: options.home.directory,
-          once: this.#once,
-          ...(development === undefined ? {} : { allowed: development.allowed, howToGrant: grantInDevelopment }),
-          ...(options.project === undefined ? {} : { project: options.project }),
-          ...(options.prompter === undefined ? {} : { prompter: options.prompter }),
+        ...this.#admissionServices(spec, how),
+        ...this.#startServices(spec, network, () => opened),
+        sandbox: (plugin) => {
+          watched.begin(plugin);
+          return this.#machine(spec, plugin.trust);
         },
-        sandbox: ({ trust }) => this.#machine(spec, trust),
-        audit,
-        spawn: {
-          plugin: spec.id,
-          clock,
-          egress: network,
-          onLine: (_stream, line, cut) => this.#line(spec, 'stderr', line, cut),
-          onDropped: (lines) => this.#log(spec).drop(lines),
-          ...(redactor === undefined ? {} : { redact: (line, cut) => redactor.text(line, cut) }),
-        },
-        config: (plugin) => configurations.forLaunch(plugin),
-        handshake: this.#handshakeServices(spec, launchedAtMs, network),
+        handshake: this.#handshakeServices(spec, launchedAtMs, network, rights),
+        ...(how.standby === undefined ? {} : { standby: how.standby }),
       },
-      signal,
+      watched.signal,
     );
     const session = await launched.catch((error: unknown) => {
       network.ended();
-      throw redactor?.error(error) ?? fromSystem(spec, options.home.directory, error);
+      watched.failed();
+      this.#refusedLaunch(spec, watched.error ?? error);
+      throw watched.error ?? redactor?.error(error) ?? fromSystem(spec, options.home.directory, error);
     });
+    opened = session;
+    watched.opened(session);
+    rights.opened(session);
+    if (spec.origin !== 'development') this.#parts.metrics.watch(spec.id, session.connection.counters, session.exited);
     void session.exited.then(() => {
       network.ended();
       this.#guard.ended(spec.id);
     });
     return session;
+  }
+
+  /** Runs the install step of a plugin now instead of at its first start, if it has one. Throws as `launch` does. */
+  async prepare(spec: PluginSpec, signal: AbortSignal): Promise<void> {
+    if (spec.manifest.install === undefined) return;
+    const network = this.#egress.forLaunch(spec.id);
+    const services = {
+      ...this.#admissionServices(spec, { ask: false }),
+      ...this.#startServices(spec, network, () => undefined),
+      sandbox: ({ trust }: PermittedPlugin) => this.#machine(spec, trust),
+    };
+    try {
+      await prepare(spec, services, signal);
+    } finally {
+      network.ended();
+    }
+  }
+
+  #startServices(spec: PluginSpec, network: LaunchNetwork, session: () => Session | undefined) {
+    const { options, audit, configurations, resources, store } = this.#parts;
+    const { clock } = options;
+    const redactor = configurations.redactor(spec);
+    return {
+      audit,
+      turn: (aborted: AbortSignal) => this.#gate.enter(aborted),
+      spawn: {
+        plugin: spec.id,
+        clock,
+        egress: network,
+        linesPerSecond: resources.limitsOf(spec).log_lines_per_second,
+        records: this.records,
+        watch: (process) => resources.watch(spec, { ...process, ...this.#watched(spec, session) }),
+        onLine: (_stream, line, cut) => this.#logs.printed(spec, 'stderr', line, cut),
+        onDropped: (lines) => this.#logs.drop(spec, lines),
+        ...(redactor === undefined ? {} : { redact: (line: string, cut: boolean) => redactor.text(line, cut) }),
+      } satisfies LaunchServices['spawn'],
+      installStep: {
+        clock,
+        steps: store.installSteps,
+        now: () => new Date(clock.now()),
+        onOutput: (line: string, cut: boolean) => this.#logs.printed(spec, 'stdout', line, cut),
+      },
+    };
+  }
+
+  /** As what a launch without questions would be admitted now. Throws why it would not. Starts nothing. */
+  async admission(spec: PluginSpec): Promise<string> {
+    return await admission(spec, this.#admissionServices(spec, { ask: false }));
+  }
+
+  #admissionServices(spec: PluginSpec, { development, ask = true }: LaunchKind): AdmissionServices {
+    const { options, store, audit, configurations } = this.#parts;
+    return {
+      verify: { ...this.verifyServices(), ...(development === undefined ? {} : { snapshot: development.snapshot }) },
+      permit: {
+        grants: store.grants,
+        policy: options.policy,
+        audit,
+        now: () => new Date(options.clock.now()).toISOString(),
+        recordId: recordId(spec),
+        home: options.home.directory,
+        once: this.#once,
+        ...(development === undefined ? {} : { allowed: development.allowed, howToGrant: grantInDevelopment }),
+        ...(options.project === undefined ? {} : { project: options.project }),
+        ...(options.prompter === undefined || !ask ? {} : { prompter: options.prompter }),
+      },
+      config: (plugin) => configurations.forLaunch(plugin),
+    };
+  }
+
+  #rights(spec: PluginSpec, { development }: LaunchKind = {}): LaunchPermissions {
+    const { permit } = this.#admissionServices(spec, development === undefined ? {} : { development });
+    const { onRevoked } = this.#parts;
+    return new LaunchPermissions(spec, permit, {
+      guard: this.#guard,
+      uses: this.#uses,
+      watch: this.#grants,
+      onRevoked,
+    });
+  }
+
+  /** A plugin that nobody vouches for was refused: that is a decision, and every decision is in the log. */
+  #refusedLaunch({ id }: PluginSpec, error: unknown): void {
+    if (!(error instanceof MmmError) || !errorHelp[error.code as ErrorCode].number.startsWith('E02')) return;
+    this.#guard.refused(id, { what: 'launch', error: error.code, reason: error.message });
   }
 
   /** Opens a plugin that is part of the program: the last stage only, since its code runs already. */
@@ -154,13 +220,22 @@ export class Launcher {
     mkdirSync(data, { recursive: true, mode: 0o700 });
     const network = this.#egress.forLaunch(spec.id);
     const command = { pluginDirectory: '', dataDirectory: data, enforcement: registeredEnforcement };
+    void child.exited.then(() => network.ended());
     return await handshake(
       child,
       command,
       registeredPermitted(spec),
-      { ...this.#handshakeServices(spec, launchedAtMs, network), config: spec.manifest.config?.defaults ?? {} },
+      {
+        ...this.#handshakeServices(spec, launchedAtMs, network, this.#rights(spec)),
+        config: spec.manifest.config?.defaults ?? {},
+      },
       signal,
     );
+  }
+
+  /** Cuts every connection of what runs of a plugin, at once; it gets no other one until it is started again. */
+  cutNetwork({ id }: PluginSpec): void {
+    this.#egress.cut(id);
   }
 
   /**
@@ -173,6 +248,18 @@ export class Launcher {
     const directory =
       spec.origin === 'development' ? spec.directory : (await verify(spec, this.verifyServices())).bundleDirectory;
     return (await readBundleFile(directory, path, hostLimits.schemaBytes)).toString('utf8');
+  }
+
+  /** Ends what hosts of this home that were killed left running; told in the log of each plugin. Never throws. */
+  reap(): void {
+    try {
+      for (const { plugin, processes } of reapOrphans(this.records)) {
+        const what = processes === 1 ? 'one process' : `${processes} processes`;
+        this.#logs.noteOnce(plugin, `ended ${what} that a host that was killed had left`);
+      }
+    } catch {
+      // A folder that cannot be read now will be at the next start.
+    }
   }
 
   /** What this machine can enforce, found out once by running it. */
@@ -191,54 +278,83 @@ export class Launcher {
       trust,
       content,
       memo,
+      boundPublisher: (spec) => store.plugins.publisherOf(recordId(spec)),
       exceptionOf: (id) => store.plugins.get(id)?.unsignedException ?? null,
+      currentRevocations: options.settings.trust?.expired_revocations === 'refuse',
       now: () => new Date(options.clock.now()),
     };
   }
 
   logFile(spec: PluginSpec): string {
-    const { home } = this.#parts.options;
-    // What a plugin prints under development is no part of the log of the installed one.
-    const name = spec.origin === 'development' ? basename(dataDirectory(home, spec)) : diskName(spec.id);
-    return join(home.logs, `${name}.jsonl`);
+    return this.#logs.file(spec);
   }
 
   note(spec: PluginSpec, level: 'info' | 'warn' | 'error', message: string): void {
-    this.#write(spec, { stream: 'host', level, message });
+    this.#logs.write(spec, { stream: 'host', level, message });
+  }
+
+  /** What is counted of permissions and not stored yet. */
+  get uses(): UseRecorder {
+    return this.#uses;
   }
 
   close(): void {
-    for (const log of this.#logs.values()) log.close();
-    this.#logs.clear();
+    this.#uses.flush();
+    this.#logs.close();
   }
 
   #handshakeServices(
     spec: PluginSpec,
     launchedAtMs: number,
     network: LaunchNetwork,
+    rights: LaunchPermissions,
   ): Omit<HandshakeServices, 'config'> {
     const { clock, locale } = this.#parts.options;
+    const outputMb = this.#parts.resources.limitsOf(spec).output_mb_per_second;
     return {
       clock,
       locale,
+      outputBytesPerSecond: outputMb * 1024 * 1024,
       launchedAtMs,
       redactor: this.#parts.configurations.redactor(spec),
       stopChild: (child, requestShutdown) => stopChild(child, requestShutdown, clock),
       hostApi: (plugin) => ({
-        requests: hostRequests(plugin, { guard: this.#guard, network }),
+        requests: hostRequests({
+          firstUse: rights.permitted(plugin, network),
+          network,
+          onRefused: (permission) => rights.refused(permission),
+          recordMetric: (name, value, labels) => this.#recordMetric(spec, name, value, labels),
+        }),
         notifications: {
           log: onNotification(logMethod, ({ level, message, fields }) => {
-            this.#write(spec, { stream: 'log', level, message, fields });
+            this.#logs.write(spec, { stream: 'log', level, message, fields });
           }),
         },
       }),
-      onStray: (line, cut) => this.#line(spec, 'stdout', line, cut),
+      isDebugged: ({ pid }) => rights.isAsking || isInspected(spec) || (pid > 0 && isTraced(pid)),
+      onStray: (line, cut) => this.#logs.printed(spec, 'stdout', line, cut),
       onFault: ({ kind, detail }) => this.note(spec, 'warn', `${kind}: ${detail}`),
     };
   }
 
+  /** Until it answered `initialize` it starts, and what starts is busy. */
+  #watched(spec: PluginSpec, session: () => Session | undefined) {
+    return {
+      dataDirectory: dataDirectory(this.#parts.options.home, spec),
+      isBusy: () => (session()?.connection.inFlight ?? 1) > 0,
+    };
+  }
+
+  /** A plugin under development says nothing about the installed one of its name. */
+  #recordMetric(spec: PluginSpec, name: string, value: number, labels: Readonly<Record<string, string>>): boolean {
+    if (spec.origin === 'development') return true;
+    const shown = this.#parts.configurations.redactor(spec)?.value(labels) ?? labels;
+    return this.#parts.metrics.record(spec.id, name, value, shown);
+  }
+
   #machine(spec: PluginSpec, trust: Trust): SandboxMachine {
     const { options, store, audit } = this.#parts;
+    assertSamePublisher(spec, trust, { store });
     claimData(spec, trust, { home: options.home, store, audit });
     return {
       probe: () => this.probe(),
@@ -246,6 +362,7 @@ export class Launcher {
       dataDirectory: dataDirectory(options.home, spec),
       uid: this.#launchUid(spec),
       allowNone: options.sandboxNoneFor.has(spec.id),
+      limits: this.#parts.resources.limitsOf(spec),
       nodePath: process.execPath,
       environment: options.environment,
       programPath,
@@ -262,31 +379,5 @@ export class Launcher {
   #probeUid(): number {
     const own = process.getuid?.() ?? 0;
     return own === 0 ? hostLimits.pluginUidFirst - 1 : own;
-  }
-
-  #line(spec: PluginSpec, stream: 'stderr' | 'stdout', line: string, cut: boolean): void {
-    this.#log(spec).write(() => {
-      const message = this.#parts.configurations.redactor(spec)?.text(line, cut) ?? line;
-      return { stream, level: 'info', message: cut ? `${message} … (cut)` : message };
-    });
-  }
-
-  /** Every line that may hold words of the plugin comes this way, or by `#line`. */
-  #write(spec: PluginSpec, line: Omit<LogLine, 'at'>): void {
-    this.#log(spec).write(() => {
-      const bounded = line.fields === undefined ? line : { ...line, fields: boundedFields(line.fields) };
-      return this.#parts.configurations.redactor(spec)?.value(bounded) ?? bounded;
-    });
-  }
-
-  #log(spec: PluginSpec): PluginLog {
-    let log = this.#logs.get(spec.id);
-    if (log === undefined) {
-      const { clock, onLog } = this.#parts.options;
-      const follow = onLog === undefined ? {} : { onLine: (line: LogLine) => onLog(spec.id, line) };
-      log = new PluginLog(this.logFile(spec), clock, follow);
-      this.#logs.set(spec.id, log);
-    }
-    return log;
   }
 }

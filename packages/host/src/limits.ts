@@ -1,3 +1,5 @@
+import { wireLimits } from '@mmm/protocol';
+
 /**
  * Every number the host decides by, with its reason. The wire's own bounds are `wireLimits` in @mmm/protocol. A
  * manifest (`[limits]`, `[restart]`) or the configuration may change the ones its schema names; nothing else may.
@@ -11,6 +13,8 @@ export const hostLimits = {
   startTimeoutMaxMs: 120_000,
   /** Concurrent starts per CPU core. A start is CPU-bound; more at once only makes each of them later. */
   startsPerCore: 1,
+  /** One start keeps its place among them this long at most: by then it waits rather than works. */
+  startTurnMs: 1_000,
   /** stderr and stray stdout kept in memory per session, to show with an error: about forty lines. */
   stderrTailBytes: 4 * 1024,
 
@@ -70,6 +74,8 @@ export const hostLimits = {
   pipeDrainMs: 50,
   /** A plugin whose standard output has ended gets this to exit by itself, so that its own exit is reported. */
   closedPipeGraceMs: 500,
+  /** At the end of the host a plugin waits this long for those that need it to end first, all of them together. */
+  stopOrderMs: 1_000,
   /** The whole host, all plugins at once: below systemd's 90 s and the ten seconds of `docker stop`. */
   closeMaxMs: 8_000,
 
@@ -83,12 +89,18 @@ export const hostLimits = {
   /** Crashes within `restartWindowMs` that quarantine a plugin. */
   restartsMax: 5,
   restartWindowMs: 3 * 60_000,
+  /** Crashes remembered of one plugin that may crash as often as it likes: the wait has long reached its longest. */
+  crashesKept: 32,
   /** A quarantined plugin gets one trial start after this. */
   quarantineMs: 5 * 60_000,
   /** Running this long without a crash forgets the earlier ones. */
   stableAfterMs: 60_000,
   /** Spares of one plugin kept ready with `standby`: one covers a crash, more only cost memory. */
   standbyMax: 1,
+  /** From a start to the launch of a spare, so that one call from a command line does not start two processes. */
+  standbyAfterMs: 1_000,
+  /** Longest pause before another spare is tried, when spares end or fail to start. Doubles from `standbyAfterMs`. */
+  standbyRetryMaxMs: 5 * 60_000,
 
   // Watching
 
@@ -102,21 +114,59 @@ export const hostLimits = {
   idleStopMs: 5 * 60_000,
   /** Changes of a plugin's folder within this are one reload: an editor writes a file in several steps. */
   reloadDebounceMs: 100,
-  /** How often a plugin's resident memory is read. */
-  memoryPollMs: 1_000,
+  // Limits of a plugin's resources: how they are watched
+
+  /**
+   * How often plugins with a call in flight or above half their memory are looked at. A program fills at most some
+   * hundred megabytes in that time, and what it may have before the kernel refuses is limited as well.
+   */
+  watchFastMs: 250,
+  /** How often the others are. They answer nothing and want nothing: what they do is slow or seen in two seconds. */
+  watchSlowMs: 2_000,
+  /** Looking at one plugin may take this share of the time, whatever the number of its processes. */
+  watchShare: 0.04,
+  /** But it is looked at after this, also where looking takes long because the machine is busy. */
+  watchPauseMaxMs: 1_000,
+  /** So many looks at an idle plugin only ask for its memory; then one asks for everything. */
+  watchGlances: 7,
+  /** Looks after which processes that were nobody's are asked again whose they are: numbers are used again. */
+  watchForgetLooks: 8,
+  /** For finding out what processes share. Then what they have counts as theirs alone. */
+  memoryWalkMs: 2_000,
+  /** Over this long the use of processors is averaged. Starts and garbage collections are shorter. */
+  cpuWindowMs: 10_000,
+  /** A plugin that has had all its processes for this long is ended: what forks without end does not stop by itself. */
+  processesAtLimitMs: 1_000,
+  /** How often a data folder is measured at most, while its plugin works. */
+  diskWatchMs: 2_000,
+  /** A measurement may take this share of the time, whatever the size of the folder. */
+  diskWatchShare: 0.02,
+  /** So much less free space on the disk is a reason to measure at the next look. */
+  diskDropMb: 32,
+  /** Files and folders in one data folder; more are as bad as too many bytes, and cannot be measured cheaply. */
+  dataFiles: 200_000,
 
   // Resources of one plugin, unless `[limits]` says otherwise
 
-  /** Data segment (RLIMIT_DATA) and resident set: a Node plugin starts at 45 MB and works in 100–200. */
+  /** Data segment (RLIMIT_DATA) and memory of all processes: a Node plugin starts at 45 MB and works in 100–200. */
   memoryMb: 512,
+  /** The most a manifest may ask for: what is left must do for the host and the other plugins of a small machine. */
+  memoryMaxMb: 4_096,
   /** Processes and threads together: Node alone has eleven threads. */
   processes: 256,
+  processesMax: 4_096,
   /** Size of a plugin's /tmp and of its /dev/shm, in memory. */
   temporaryMb: 64,
   /** Open files. */
   files: 256,
+  filesMax: 16_384,
   /** Largest file a plugin may write. */
   fileSizeMb: 256,
+  /** A plugin's data folder: four files of the largest size. */
+  diskMb: 1_024,
+  diskMaxMb: 16_384,
+  /** What a plugin over its limit at its start may still grow by, so that it can tidy up. */
+  diskSlackMb: 1,
 
   // Discovery
 
@@ -126,13 +176,31 @@ export const hostLimits = {
   foldersPerSearchEntry: 10_000,
   /** Folders read at the same time. */
   discoveryConcurrency: 16,
+  /** Manifests remembered between scans: those of several projects beside a thousand installed ones, in a few MB. */
+  rememberedManifests: 4000,
+
+  // Trust
+
+  /** How often the trust store is looked at while a plugin runs: what is revoked elsewhere is stopped within a second. */
+  trustPollMs: 250,
 
   // Permissions
 
+  /** How often a running plugin's grants are compared with the state file; a revocation holds within a second. */
+  decisionPollMs: 400,
+  /** Permissions of one plugin whose uses are counted: a manifest has 200 of a kind, and few hosts are refused. */
+  usesCounted: 400,
+  /** For a plugin to end by itself when a permission was taken away; then it is killed. With the poll below a second. */
+  revokeGraceMs: 400,
   /** A question about a permission that nobody answers counts as no after this. */
   promptTimeoutMs: 5 * 60_000,
-  /** Refused calls of one plugin that are written into the audit log; the rest is counted. Each takes a disk write. */
+  /** Refusals of one plugin that are written into the audit log; the rest is counted. Each takes a disk write. */
   refusalsRecordedPerMinute: 60,
+  /**
+   * Each minute that was too short for the refusals in it is followed by one of twice the length, up to this: who asks
+   * without end fills 60 lines an hour, half a megabyte a day.
+   */
+  refusalsMinuteMaxMs: 60 * 60_000,
   /** Lowest uid a root host gives to plugins: above every range that distributions and container tools allot. */
   pluginUidFirst: 300_000,
   /** Room for that many plugins with a uid of their own, numbers of removed ones included. */
@@ -153,6 +221,11 @@ export const hostLimits = {
   proxyHeaderBytes: 16 * 1024,
   /** A client of the proxy that has not sent its header by then is cut off. */
   proxyHeaderTimeoutMs: 10_000,
+  /**
+   * A connection to a host that carries nothing for this long is cut: as long as RFC 5382 (REQ-5) has every router on
+   * the way keep it at least, so that what outlives them outlives this.
+   */
+  connectionIdleMs: (2 * 60 + 4) * 60_000,
   /** How often the proxy looks for such clients. */
   proxyCheckMs: 5_000,
   /** For the connection to a granted host, all its addresses together. */
@@ -165,7 +238,7 @@ export const hostLimits = {
   lookupsPerLaunch: 1,
   /** From the start of the sandbox to a forwarder that listens; it takes about 10 ms. */
   forwarderStartMs: 5_000,
-  /** Hosts that are listed by name in the audit entry of one launch; a wildcard can reach any number. */
+  /** Hosts that are audited by name for one launch; a wildcard can reach any number. */
   trafficTargets: 100,
   /** `fetch` requests of one plugin at a time; the others wait. Each may hold `fetchBodyBytes`. */
   fetchesAtOnce: 8,
@@ -176,6 +249,11 @@ export const hostLimits = {
   /** Largest body `fetch` returns, decoded: in base64 it fits into one message of the default size. */
   fetchBodyBytes: 5 * 1024 * 1024,
 
+  // Settings
+
+  /** Largest `config.toml`. A policy of a thousand entries has 50 KB. */
+  settingsBytes: 256 * 1024,
+
   // State
 
   /** How long a process waits for another one's write to state.db. A write takes 1–15 ms. */
@@ -184,8 +262,17 @@ export const hostLimits = {
   exitsKept: 5,
   /** How long a call need not ask the store again whether its plugin is enabled. Nobody disables faster by hand. */
   enabledMs: 100,
+  /** Plugins whose statistics are written in one turn of the event loop: together that takes about 5 ms. */
+  metricsFlushPlugins: 64,
+  /** Series one plugin may record with `record_metric`, over all its metrics. What people look at has a dozen. */
+  metricSeries: 100,
   /** Statistics stay in memory at most this long; a kill -9 of the host loses no more than that. */
   metricsFlushMs: 1_000,
+
+  // Audit log
+
+  /** Size at which a file of the audit log is put by: some ten thousand launches, and read in a tenth of a second. */
+  auditFileBytes: 8 * 1024 * 1024,
 
   // Log files
 
@@ -193,6 +280,8 @@ export const hostLimits = {
   logFileBytes: 1024 * 1024,
   /** Files kept per plugin, the current one included. */
   logFiles: 3,
+  /** Lines a second that one plugin may have logged. */
+  logLinesPerSecond: wireLimits.logLinesPerSecond,
   /** Bytes of lines a second that one plugin may have logged: a disk takes that beside its work, for many plugins. */
   logBytesPerSecond: 1024 * 1024,
   /** Lines that one read of a log returns at most. */

@@ -1,12 +1,17 @@
 import { realpathSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { type CallContext, callContext } from '@mmm/protocol';
 import { type Clock, systemClock } from '@mmm/rpc';
 import * as z from 'zod';
 import type { HostOptions } from './api.ts';
 import { absolutePath, check, functionOf, objectWith } from './arguments.ts';
 import { type Home, openHome } from './home.ts';
-import { type PermissionPolicy, permissionPolicy, resolvePolicy } from './permit/policy.ts';
+import { hostLimits } from './limits.ts';
+import { inTurn } from './permit/in-turn.ts';
+import { PermissionPolicy } from './permit/policy.ts';
 import type { PermissionPrompter } from './permit/prompt.ts';
+import { policySection } from './settings/policy.ts';
+import { readSettings, type Settings } from './settings/settings.ts';
 
 /** Options with every default applied, once, at the door. */
 export interface ResolvedOptions {
@@ -17,10 +22,13 @@ export interface ResolvedOptions {
   readonly onLog: HostOptions['onLog'];
   readonly development: HostOptions['development'];
   readonly lookup: HostOptions['lookup'];
+  /** What `config.toml` of the home says. */
+  readonly settings: Settings;
   readonly policy: PermissionPolicy;
   readonly environment: Readonly<Record<string, string>>;
   readonly caller: CallContext['caller'];
   readonly locale: string;
+  readonly concurrentStarts: number;
   readonly clock: Clock;
   readonly random: () => number;
 }
@@ -43,37 +51,53 @@ const hostOptions = z.strictObject({
   searchPath: z.array(z.strictObject({ directory: absolutePath, origin: z.enum(origins) })).optional(),
   sandboxNoneFor: z.array(z.string()).optional(),
   prompter: objectWith<PermissionPrompter>('ask').optional(),
-  policy: permissionPolicy.optional(),
+  policy: policySection.optional(),
   environment: z.preprocess(plain, z.record(z.string(), z.string())).optional(),
   development: z.strictObject({ directory: absolutePath, ...grants }).optional(),
   onLog: functionOf<HostOptions['onLog']>().optional(),
   caller: callContext.shape.caller.optional(),
   locale: locale.optional(),
+  concurrentStarts: z.int().min(1).optional(),
   clock: objectWith<Clock>('now', 'monotonic', 'after', 'sleep', 'immediate').optional(),
   lookup: functionOf<HostOptions['lookup']>().optional(),
   random: functionOf<HostOptions['random']>().optional(),
 } satisfies { readonly [K in keyof Required<HostOptions>]: z.ZodType });
 
-/** Checks the options and makes the home folder. Throws CONFIG_INVALID, with every wrong field, or HOME_INVALID. */
-export function resolveOptions(options: HostOptions): ResolvedOptions {
+/**
+ * Checks the options, makes the home folder and reads its settings. Throws CONFIG_INVALID, with every wrong field of
+ * the one or the other, or HOME_INVALID.
+ */
+export async function resolveOptions(options: HostOptions): Promise<ResolvedOptions> {
   check(hostOptions, options, { root: 'options', file: 'options', what: 'What was given to createHost' });
   const { project } = options;
   const home = openHome(options.home);
+  const settings = await readSettings(home.settingsFile);
   return {
     home,
     project: project === undefined ? undefined : withoutLinks(project),
     sandboxNoneFor: new Set(options.sandboxNoneFor ?? []),
-    prompter: options.prompter,
+    prompter: options.prompter && inTurn(options.prompter, options.clock ?? systemClock),
     onLog: options.onLog,
     development: options.development,
     lookup: options.lookup,
-    policy: resolvePolicy(options.policy),
+    settings,
+    policy: policyOf(options, settings),
     environment: options.environment ?? {},
     caller: options.caller ?? { kind: 'host', id: 'host' },
     locale: options.locale ?? 'en',
+    concurrentStarts: options.concurrentStarts ?? availableParallelism() * hostLimits.startsPerCore,
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
   };
+}
+
+/** The program's before the file's: it knows what it is for. Neither lifts what the other refuses. */
+function policyOf(options: HostOptions, { file, policy }: Settings): PermissionPolicy {
+  const given = options.policy === undefined ? undefined : policySection.parse(options.policy);
+  return new PermissionPolicy([
+    ...(given === undefined ? [] : [{ where: 'what was given to createHost', section: given }]),
+    ...(policy === undefined ? [] : [{ where: file, section: policy }]),
+  ]);
 }
 
 /** A grant of `${project}` is followed through no link, so the project is named by its real path from the start. */

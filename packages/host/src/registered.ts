@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { type ManifestInput, MmmError, manifest as manifestSchema } from '@mmm/protocol';
 import { type Clock, memoryTransportPair, type Transport } from '@mmm/rpc';
 import type { PluginSpec } from './discover/spec.ts';
-import { suggest } from './discover/suggest.ts';
 import type { PermittedPlugin } from './permit/permitted.ts';
 import type { EnforcementReport } from './sandbox/launch-command.ts';
 import { issuesSentence, zodIssues } from './schema/field-issues.ts';
 import { keysKnownAt } from './schema/known-keys.ts';
+import { suggest } from './source/suggest.ts';
 import type { Child, ChildExit } from './spawn/child.ts';
 
 /**
@@ -57,6 +57,7 @@ export function registeredPermitted(spec: PluginSpec): PermittedPlugin {
     trust: { kind: 'registered' },
     granted: [],
     automatic: [],
+    stored: [],
   } as unknown as PermittedPlugin;
 }
 

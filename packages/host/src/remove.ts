@@ -4,13 +4,13 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ContentStore, removeTree } from '@mmm/bundle';
 import { MmmError } from '@mmm/protocol';
+import { activeBundle, deactivate } from './active-bundle.ts';
 import type { AuditLog } from './audit/audit-log.ts';
 import type { Configurations } from './configuration.ts';
 import { dataFolders } from './data-owner.ts';
 import type { PluginSpec } from './discover/spec.ts';
 import { safeText } from './display/safe-text.ts';
 import { diskName, type Home } from './home.ts';
-import { activeBundle, deactivate } from './install.ts';
 import type { MetricsRecorder } from './metrics/recorder.ts';
 import type { Store } from './store/store.ts';
 
@@ -34,7 +34,7 @@ export async function removePlugin(
   keepData: boolean,
   services: RemoveServices,
 ): Promise<void> {
-  const { home, store, content, metrics, configurations } = services;
+  const { home, store, metrics, configurations } = services;
   const bundle = activeBundle(home, id);
   if (bundle === null) throw notInstalled(id, found);
   await recordAndRemoveData(id, bundle, keepData, services);
@@ -43,10 +43,25 @@ export async function removePlugin(
   metrics.forget(id);
   store.statistics.removeAll(id);
   await rm(join(home.logs, `${diskName(id)}.jsonl`), { force: true });
+  const waiting = store.waitingUpdates.get(id)?.bundleSha256;
+  store.waitingUpdates.remove(id);
+  store.installSteps.removeAll(id);
+  store.permissionUses.removeAll(id);
   store.plugins.removed(id);
-  const usedElsewhere = store.plugins.list().some(({ bundleSha256 }) => bundleSha256 === bundle);
-  if (!usedElsewhere) await content.remove(bundle);
+  await removeUnused(bundle, services);
+  if (waiting !== undefined) await removeUnused(waiting, services);
   if (deactivate(home, id) === null) throw notInstalled(id, found);
+}
+
+/** Out of the store, unless it is another plugin's as well. */
+export async function removeUnused(
+  bundle: string,
+  { store, content }: Pick<RemoveServices, 'store' | 'content'>,
+): Promise<void> {
+  const isUsed =
+    store.waitingUpdates.bundles().includes(bundle) ||
+    store.plugins.list().some(({ bundleSha256 }) => bundleSha256 === bundle);
+  if (!isUsed) await content.remove(bundle);
 }
 
 /**

@@ -1,7 +1,7 @@
-import { basename } from 'node:path';
 import { type SigningKey, signBundle } from '@mmm/bundle';
 import { checkBundle } from './check-bundle.ts';
 import { readSpec } from './discover/spec.ts';
+import { identityOf } from './packaging.ts';
 
 export interface SignedPlugin {
   readonly id: string;
@@ -9,6 +9,8 @@ export interface SignedPlugin {
   readonly indexSha256: string;
   readonly keyid: string;
   readonly files: number;
+  /** What lies in the folder and is no part of the plugin; paths relative to the folder. */
+  readonly leftOut: readonly string[];
 }
 
 /**
@@ -19,8 +21,7 @@ export async function signPlugin(directory: string, key: SigningKey): Promise<Si
   // Without the facts of this host: a plugin for another platform is signed here too.
   const spec = await readSpec(directory, 'path', null);
   await checkBundle(spec);
-  const { name, version } = spec.manifest.plugin;
-  const manifest = basename(spec.manifestFile) === 'plugin.yaml' ? 'plugin.yaml' : 'plugin.toml';
-  const signed = await signBundle(spec.directory, { name, version, manifest }, key);
-  return { id: name, version, ...signed };
+  const identity = identityOf(spec);
+  const signed = await signBundle(spec.directory, identity, key);
+  return { id: identity.name, version: identity.version, ...signed };
 }

@@ -1,5 +1,6 @@
 import type { ErrorCode } from './errors.ts';
 import { exitCodes } from './errors.ts';
+import { trustErrorHelp } from './trust-error-help.ts';
 
 export interface ErrorHelp {
   /** Stable and never reused: what `mmm help E0101` takes. */
@@ -62,95 +63,28 @@ export const errorHelp: { readonly [C in ErrorCode]: ErrorHelp } = {
     why: 'A plugin of this name is already registered, or two folders of the same rank on the search path claim it.',
     fix: 'Remove or rename one of the two folders.',
   },
-  BUNDLE_INVALID: {
-    number: 'E0201',
-    exitCode: exitCodes.trust,
-    title: 'The plugin folder is not a valid bundle',
-    why:
-      'The folder or its index breaks a rule of bundles: a link, a device, a bad path, a size over the limit, or ' +
-      'an index that does not match the manifest.',
-    fix:
-      'If the plugin is yours, remove the named file or mend the index with `mmm plugin sign`. If not, get it ' +
-      'again from its publisher.',
-  },
-  BUNDLE_CHANGED: {
-    number: 'E0202',
-    exitCode: exitCodes.trust,
-    title: 'A file of the plugin is not what was signed',
-    why: 'A file was changed, added or removed after signing, or the installed copy in the store was touched.',
-    fix:
-      'Do not run it. Get the plugin again from its publisher and install it anew; if it is your own, sign it ' +
-      'again.',
-  },
-  SIGNATURE_MISSING: {
-    number: 'E0203',
-    exitCode: exitCodes.trust,
-    title: 'The plugin is not signed',
-    why: 'There is no .mmm/signatures.json in its folder.',
-    fix:
-      'Sign your own plugin with `mmm plugin sign DIR`. To run one that is unsigned anyway, name it: `mmm plugin ' +
-      'install DIR --allow-unsigned NAME`; this is recorded.',
-  },
-  SIGNATURE_UNTRUSTED: {
-    number: 'E0204',
-    exitCode: exitCodes.trust,
-    title: 'The plugin is signed, but by nobody you trust',
-    why: 'None of the keys that signed it is in your trust store for this name.',
-    fix:
-      'Check the fingerprint with the publisher and run `mmm key trust <public key> --name <name> --scope ' +
-      '<plugin>`.',
-  },
-  SIGNATURE_REJECTED: {
-    number: 'E0205',
-    exitCode: exitCodes.trust,
-    title: 'A signature does not verify',
-    why: 'The signature is malformed, made with a weak key, or was made over other bytes.',
-    fix: 'Do not run it. Get the plugin again from its publisher.',
-  },
-  KEY_INVALID: {
-    number: 'E0206',
-    exitCode: exitCodes.trust,
-    title: 'A key cannot be used',
-    why: 'It has the wrong length, is not a canonical ed25519 key, or is one of the weak ones.',
-    fix: 'A public key is the base64 line that `mmm key new` and `mmm key list` print; ask its owner for that line.',
-  },
-  KEY_NOT_FOUND: {
-    number: 'E0207',
+  DEPENDENCY_MISSING: {
+    number: 'E0115',
     exitCode: exitCodes.notFound,
-    title: 'No key of this name',
-    why: 'Neither your own keys nor the trust store has it.',
-    fix: 'Run `mmm key list`; make one with `mmm key new --name NAME`.',
+    title: 'A plugin it needs is not there',
+    why: 'Its manifest requires another plugin that is not installed, is disabled, or has a version that will not do.',
+    fix: 'Install or enable the named plugin in a version of the named range; `mmm plugin doctor <plugin>` lists them.',
   },
-  KEY_EXISTS: {
-    number: 'E0208',
+  DEPENDENCY_CYCLE: {
+    number: 'E0116',
     exitCode: exitCodes.failed,
-    title: 'The key, or one of its name, exists already',
-    why: 'Keys are never overwritten, and trust in one is not changed by accident: what it signed would stop running.',
-    fix: 'Choose another name with `--name`; to change a key that is trusted already, add `--replace`.',
+    title: 'Plugins need each other in a circle',
+    why: 'Following what each one requires leads back to the first, so none of them can be started before the others.',
+    fix: 'One of the authors must drop a requirement or mark it `optional = true`; the message names the circle.',
   },
-  KEY_REVOKED: {
-    number: 'E0209',
-    exitCode: exitCodes.trust,
-    title: 'The key was revoked',
-    why: 'The trust store marks this key as revoked: nothing it signed runs, and nothing is signed with it.',
-    fix: "Install a version signed with the publisher's new key; for your own plugin, sign it again with another key.",
+  DEPENDENCY_FAILED: {
+    number: 'E0117',
+    exitCode: exitCodes.crashed,
+    title: 'A plugin it needs could not be started',
+    why: 'What a plugin requires is started before it, and that failed; its own error is in the message.',
+    fix: 'Mend the named plugin first: `mmm plugin doctor` with its name shows how it ended and what to do.',
   },
-  VERSION_DOWNGRADE: {
-    number: 'E0210',
-    exitCode: exitCodes.trust,
-    title: 'A newer version is installed',
-    why: 'The folder holds an older version than the one installed; it may have mistakes that were mended since.',
-    fix: 'Install the newer version, or, if you want the older one, add `--allow-downgrade`.',
-  },
-  VERSION_REUSED: {
-    number: 'E0211',
-    exitCode: exitCodes.trust,
-    title: 'This version is installed already, with other content',
-    why:
-      'A publisher gives each content a version of its own, so two contents of one version mean a mistake or an ' +
-      'exchange. Only what your own keys sign may be installed again and again under one version.',
-    fix: 'Ask the publisher for a new version, or remove the installed plugin first.',
-  },
+  ...trustErrorHelp,
   CONSENT_REQUIRED: {
     number: 'E0301',
     exitCode: exitCodes.consent,
@@ -180,6 +114,15 @@ export const errorHelp: { readonly [C in ErrorCode]: ErrorHelp } = {
     title: "A granted folder cannot be used by the plugin's user",
     why: 'The plugin runs as its own user, and that user may not read or write the folder.',
     fix: 'Run the command the error names, or grant another folder.',
+  },
+  POLICY_REFUSED: {
+    number: 'E0305',
+    exitCode: exitCodes.consent,
+    title: 'Your policy does not let this plugin run',
+    why:
+      'The [policy] section of config.toml, or the program that opened the host, allows only other publishers or asks for ' +
+      'more confinement.',
+    fix: 'Change the key that the message names, or do without this plugin.',
   },
   SANDBOX_UNAVAILABLE: {
     number: 'E0401',
@@ -226,6 +169,17 @@ export const errorHelp: { readonly [C in ErrorCode]: ErrorHelp } = {
     title: 'The plugin under development cannot be built',
     why: 'A source file of it has an error. Nothing of it was run.',
     fix: 'Correct the named line. With `mmm plugin dev --watch` the last build that worked keeps running until then.',
+  },
+  INSTALL_STEP_FAILED: {
+    number: 'E0506',
+    exitCode: exitCodes.crashed,
+    title: "The plugin's install step failed",
+    why:
+      'The program that its manifest names in [install] ended with an error or took too long, so the plugin was ' +
+      'not started.',
+    fix:
+      '`mmm plugin logs <plugin>` shows what it printed. It is tried again at the next start; installed with ' +
+      '`--no-hooks`, the plugin starts without it.',
   },
   INPUT_INVALID: {
     number: 'E0601',
@@ -276,6 +230,13 @@ export const errorHelp: { readonly [C in ErrorCode]: ErrorHelp } = {
     why: 'Its queue is full.',
     fix: 'Try again later, or make fewer calls at a time.',
   },
+  RATE_LIMITED: {
+    number: 'E0610',
+    exitCode: exitCodes.failed,
+    title: 'The plugin takes no more calls in this second',
+    why: 'Its manifest or `[limits]` of config.toml says how many calls a second it takes.',
+    fix: 'Try again after the time in the message, or raise `calls_per_second` as docs/limits.md says.',
+  },
   PLUGIN_EXITED: {
     number: 'E0608',
     exitCode: exitCodes.crashed,
@@ -288,7 +249,7 @@ export const errorHelp: { readonly [C in ErrorCode]: ErrorHelp } = {
     exitCode: exitCodes.crashed,
     title: 'The plugin is not available now',
     why: 'It crashed too often or failed to start and is being kept off for a while.',
-    fix: 'Read the cause, mend it, and wait for the next try; a program that embeds the host calls `reset()`.',
+    fix: 'Read the cause, mend it, and wait for the next try, or run `mmm plugin reset <plugin>` and call it again.',
   },
   HOME_INVALID: {
     number: 'E0701',

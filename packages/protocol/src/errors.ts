@@ -8,7 +8,15 @@ export type ExitReason =
   | { readonly kind: 'signal'; readonly signal: string; readonly stderrTail: string }
   | { readonly kind: 'protocol'; readonly detail: string; readonly stderrTail: string }
   | { readonly kind: 'unresponsive'; readonly detail: string; readonly stderrTail: string }
-  | { readonly kind: 'sandbox'; readonly detail: string; readonly stderrTail: string };
+  | { readonly kind: 'sandbox'; readonly detail: string; readonly stderrTail: string }
+  /** It did not answer `initialize` in time. */
+  | { readonly kind: 'start_timeout'; readonly timeoutMs: number; readonly stderrTail: string }
+  /** It went over a limit; `detail` names it, its value, what was used, and what to change. */
+  | { readonly kind: EndingLimit; readonly detail: string; readonly stderrTail: string };
+
+/** The limits that end a plugin which goes over them; the others refuse or slow down what would. */
+export const endingLimits = ['memory', 'cpu', 'processes', 'disk'] as const;
+export type EndingLimit = (typeof endingLimits)[number];
 
 /**
  * What each local error carries, for programs to branch on. Local errors have string codes and never cross the wire
@@ -22,6 +30,18 @@ export interface ErrorData {
   PLUGIN_NAME_TAKEN: { plugin: string; directories: readonly string[] };
   CAPABILITY_NOT_FOUND: { plugin: string; capability: string; known: readonly string[] };
   PLUGIN_DISABLED: { plugin: string };
+  /** `chain` leads from the plugin that was asked for to what is missing; `found` is the version that is there. */
+  DEPENDENCY_MISSING: {
+    plugin: string;
+    dependency: string;
+    range: string;
+    found: string | null;
+    reason: 'missing' | 'disabled' | 'version';
+    chain: readonly string[];
+  };
+  /** The circle begins where the last name of `chain` stands in it for the first time. */
+  DEPENDENCY_CYCLE: { plugin: string; chain: readonly string[] };
+  DEPENDENCY_FAILED: { plugin: string; dependency: string; cause: string; chain: readonly string[] };
   BUNDLE_INVALID: { directory: string; file: string; reason: string };
   BUNDLE_CHANGED: {
     directory: string;
@@ -37,13 +57,34 @@ export interface ErrorData {
   KEY_NOT_FOUND: { key: string; known: readonly string[] };
   KEY_EXISTS: { key: string; file: string };
   KEY_REVOKED: { keyid: string; plugin: string };
+  BUNDLE_REVOKED: { plugin: string; bundleSha256: string; reason: string };
+  KEY_EXPIRED: { keyid: string; plugin: string; notAfter: string };
+  KEY_OUT_OF_SCOPE: { keyid: string; plugin: string; scopes: readonly string[] };
+  KEY_ROLE_WRONG: { keyid: string; plugin: string; role: string };
+  /** `successor` is the keyid of the key that took over. */
+  KEY_RETIRED: { keyid: string; plugin: string; successor: string; cutoverAt: string };
+  PUBLISHER_CHANGED: { plugin: string; installedBy: string; offeredBy: string };
+  STATEMENT_INVALID: { file: string; reason: string };
+  STATEMENT_UNTRUSTED: { file: string; reason: string };
+  REVOCATIONS_OUTDATED: { issuer: string; version: number; knownVersion: number };
+  REVOCATIONS_EXPIRED: { issuer: string; expires: string };
   CONSENT_REQUIRED: { plugin: string; permissions: readonly Permission[] };
   PERMISSION_DENIED: { plugin: string; permission: string };
+  /** `where` is the file or program whose policy it is, `setting` the key of it to change. */
+  POLICY_REFUSED: { plugin: string; where: string; setting: string; reason: string };
   GRANT_INVALID: { plugin: string; grant: string; reason: string };
   GRANT_UNUSABLE: { plugin: string; path: string; uid: number; fix: string };
   SANDBOX_UNAVAILABLE: { plugin: string; wanted: string; reason: string };
   PROGRAM_NOT_FOUND: { plugin: string; program: string; searched: readonly string[] };
-  LAUNCH_FAILED: { plugin: string; stage: 'sandbox' | 'spawn' | 'handshake'; reason: string; stderrTail: string };
+  /** `exit` is how its process ended, when one had been started. */
+  LAUNCH_FAILED: {
+    plugin: string;
+    stage: 'sandbox' | 'spawn' | 'handshake';
+    reason: string;
+    stderrTail: string;
+    exit?: ExitReason;
+  };
+  INSTALL_STEP_FAILED: { plugin: string; reason: string; stderrTail: string };
   HANDSHAKE_REFUSED: { plugin: string; reason: string; stderrTail: string };
   START_TIMEOUT: { plugin: string; timeoutMs: number; stderrTail: string };
   BUILD_FAILED: { directory: string; issues: readonly SourceIssue[] };
@@ -54,6 +95,7 @@ export interface ErrorData {
   CALL_REJECTED: { plugin: string; method: string; rpcCode: number; rpcData: unknown };
   MESSAGE_TOO_LARGE: { plugin: string; method: string; bytesMax: number };
   BUSY: { plugin: string; queued: number; queuedMax: number };
+  RATE_LIMITED: { plugin: string; callsPerSecond: number; retryAfterMs: number };
   PLUGIN_EXITED: { plugin: string; reason: ExitReason };
   PLUGIN_UNAVAILABLE: { plugin: string; state: string; untilMs: number | null; cause: string };
   HOME_INVALID: { path: string; reason: string };

@@ -23,6 +23,21 @@ export const log = notification(
   z.looseObject({ level: logLevel.default('info'), message: z.string(), fields: jsonObject.default({}) }),
 );
 
+const metricWord = z
+  .string()
+  .max(wireLimits.metricWordChars)
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be letters, digits and "_", and not begin with a digit');
+/** Set by the host or by the format they are shown in. */
+const takenLabels: ReadonlySet<string> = new Set(['plugin', 'metric', 'le', 'quantile', 'job', 'instance']);
+const metricLabels = z
+  .record(metricWord, z.string().max(wireLimits.metricLabelChars))
+  .refine((labels) => Object.keys(labels).length <= wireLimits.metricLabels, {
+    message: `must have at most ${wireLimits.metricLabels} labels`,
+  })
+  .refine((labels) => !Object.keys(labels).some((label) => takenLabels.has(label) || label.startsWith('__')), {
+    message: `must not use a label of the host's: ${[...takenLabels].join(', ')}, or one that begins with "__"`,
+  });
+
 const stateOperation = z
   .looseObject({
     op: z.enum(['set', 'delete', 'check']),
@@ -190,8 +205,16 @@ export const hostMethods = {
   ),
   record_metric: method(
     'record_metric',
-    "Records one value of a plugin's own metric.",
-    z.looseObject({ name, value: z.number(), labels: z.record(z.string(), z.string()).default({}) }),
+    "Records one value of a plugin's own metric. One series too many is QuotaExceeded.",
+    z.looseObject({
+      name: metricWord.describe('Letters, digits and `_`, as Prometheus has it.'),
+      value: z
+        .number()
+        .min(-wireLimits.metricValue)
+        .max(wireLimits.metricValue)
+        .describe('In base units: seconds, bytes.'),
+      labels: metricLabels.default({}).describe('What distinguishes the series of this metric; few values each.'),
+    }),
     emptyObject,
   ),
   fetch: method(
@@ -225,7 +248,7 @@ export const hostMethods = {
 export type HostMethods = typeof hostMethods;
 
 /** What this release serves of them; a request for another one is answered MethodNotFound. */
-export const servedHostMethods = ['log', 'fetch'] as const satisfies readonly (keyof HostMethods)[];
+export const servedHostMethods = ['log', 'record_metric', 'fetch'] as const satisfies readonly (keyof HostMethods)[];
 export type ServedHostMethod = (typeof servedHostMethods)[number];
 
 /** Either direction: cancellation, progress and the acknowledgement of stream chunks. */

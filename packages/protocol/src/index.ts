@@ -2,8 +2,16 @@ export type { CapabilityKind, CapabilityRef, ShapedKind } from './capability.ts'
 export { capabilityKind, capabilityKinds, capabilityRef, chatMessage, kindShapes, passiveKinds } from './capability.ts';
 export type { ErrorHelp } from './error-help.ts';
 export { errorHelp } from './error-help.ts';
-export type { ErrorCode, ErrorData, ExitReason, FieldIssue, ManifestIssue, SourceIssue } from './errors.ts';
-export { exitCodes, MmmError } from './errors.ts';
+export type {
+  EndingLimit,
+  ErrorCode,
+  ErrorData,
+  ExitReason,
+  FieldIssue,
+  ManifestIssue,
+  SourceIssue,
+} from './errors.ts';
+export { endingLimits, exitCodes, MmmError } from './errors.ts';
 export { fieldIssues, issueMessage } from './field-issues.ts';
 export type { HostMethods, LogLevel, ProgressValue, ServedHostMethod } from './host-methods.ts';
 export { hostMethods, log, logLevel, servedHostMethods, sharedMethods } from './host-methods.ts';

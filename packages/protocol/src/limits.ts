@@ -40,4 +40,12 @@ export const wireLimits = {
   pollWaitMs: 20_000,
   /** Most operations in one update_state. */
   stateOperations: 64,
+  /** Longest name of a metric of a plugin's own, or of a label. The longest in use have 80. */
+  metricWordChars: 100,
+  /** Labels of one series; with a dozen values each three of them are more series than a plugin may have. */
+  metricLabels: 8,
+  /** Longest value of a label: a name, not a text. */
+  metricLabelChars: 128,
+  /** Largest value and, below zero, smallest: whole numbers up to here are exact, and no sum of them overflows. */
+  metricValue: 1e15,
 } as const;

@@ -118,6 +118,16 @@ export const limitsSection = z.strictObject({
   idle_stop_s: z.number().min(0).optional().describe('Stopped after so long without a call, in seconds; 0 never.'),
 });
 
+/** More than anybody waits for without a word; what takes longer belongs into a call that reports progress. */
+const installTimeoutMaxS = 600;
+export const installSection = z.strictObject({
+  command: command.describe(
+    'What prepares the plugin once, before its first start: run as the plugin is, confined and under its grants, ' +
+      'with nothing on its standard input.',
+  ),
+  timeout_s: z.number().positive().max(installTimeoutMaxS).default(60).describe('Ended after this, in seconds.'),
+});
+
 export const restartSection = z.strictObject({
   policy: z.enum(['always', 'on_failure', 'never']).default('on_failure').describe('When it is started again.'),
   max: z.int().min(0).optional().describe('Crashes within the window before it is quarantined.'),
@@ -156,6 +166,7 @@ export const manifest = z
         defaults: z.record(z.string(), z.unknown()).optional().describe('The configuration before a user changes it.'),
       })
       .optional(),
+    install: installSection.optional(),
     limits: limitsSection.default({ concurrency: 64 }),
     restart: restartSection.default({ policy: 'on_failure' }),
   })

@@ -1,13 +1,12 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import type { Framing } from '@mmm/protocol';
-import type { Clock } from './clock.ts';
+import type { Clock, Timer } from './clock.ts';
 import type { ConnectionCounters, ConnectionLimits, FaultKind, StrayInfo } from './connection-options.ts';
 import { FrameParser, type FrameSink } from './frame-parser.ts';
+import { InputRate } from './input-rate.ts';
 import { findId, type MessageHint, removePrototypeKeys, tooComplex } from './json-guard.ts';
-
-/** Longest time one turn of the event loop is spent on handling input before everything else gets its turn. */
-const turnMs = 8;
+import { type Turn, turnOf } from './turns.ts';
 
 /** Why a message is not read: over one of the limits, or not UTF-8. */
 export type RefusedReason = 'size' | 'depth' | 'structure' | 'utf8';
@@ -29,7 +28,7 @@ export interface InputEnd {
 }
 
 /**
- * Reads both framings from a stream, with bounds: it handles input for a few milliseconds a turn, and while anything is
+ * Reads both framings from a stream, with bounds: it handles input for the length of a turn, and while anything is
  * left to handle it does not read on, so the peer has to wait.
  */
 export class BoundedReader implements FrameSink {
@@ -42,8 +41,14 @@ export class BoundedReader implements FrameSink {
   readonly #counters: ConnectionCounters;
   readonly #sink: ReaderSink;
   readonly #parser: FrameParser;
+  readonly #turn: Turn;
+  /** Absent without a limit. */
+  readonly #rate: InputRate | undefined;
+  #wasTooFast = false;
   /** True from the moment a turn ran out until the next one starts. */
   #waitingForTurn = false;
+  /** The pause of a peer that floods. */
+  #rest: Timer | undefined;
   /** When the time of this turn is used up; undefined until something comes in it. A turn may bring many chunks. */
   #turnEndsMs: number | undefined;
   /** True while the connection asks not to read on, because the peer does not take the answers. */
@@ -62,6 +67,9 @@ export class BoundedReader implements FrameSink {
     this.#counters = counters;
     this.#sink = sink;
     this.#parser = new FrameParser(limits, this);
+    this.#turn = turnOf(clock);
+    const { inboundBytesPerSecond: rate } = limits;
+    this.#rate = Number.isFinite(rate) ? new InputRate(rate, clock.monotonic()) : undefined;
     this.#nowMs = clock.monotonic();
     this.lastMessageAtMs = this.#nowMs;
   }
@@ -103,15 +111,32 @@ export class BoundedReader implements FrameSink {
     if (!this.#waitingForTurn) this.#takeTurnLater();
   }
 
+  /** A message was what somebody waited for. */
+  useful(): void {
+    this.#turn.useful();
+  }
+
+  /** Something was sent that will be answered: whoever floods meanwhile gets shorter turns. */
+  expect(nowMs: number): void {
+    this.#turn.expect(nowMs);
+  }
+
   /** Handles nothing more. The stream itself is left to the connection. */
   stop(): void {
     this.#stopped = true;
+    this.#cancelRest();
     this.#input.off('data', this.#onData);
+  }
+
+  #cancelRest(): void {
+    this.#rest?.cancel();
+    this.#rest = undefined;
   }
 
   readonly #onData = (chunk: Buffer | string): void => {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
     this.#counters.bytesIn += bytes.length;
+    this.#rate?.spend(bytes.length);
     this.#parser.push(bytes);
     if (!this.#held && !this.#waitingForTurn) this.#takeTurn();
   };
@@ -119,14 +144,25 @@ export class BoundedReader implements FrameSink {
   #takeTurnLater(): void {
     this.#waitingForTurn = true;
     this.#input.pause();
-    this.#clock.immediate(() => {
-      this.#waitingForTurn = false;
-      if (!this.#held) this.#takeTurn();
-    });
+    // After the end nothing more can come: what is left is handled without a pause.
+    const restMs = this.#inputEnd === undefined ? this.#turn.over(this.#nowMs) : 0;
+    if (restMs === 0) this.#clock.immediate(this.#nextTurn);
+    else this.#rest = this.#clock.after(restMs, this.#nextTurn);
   }
+
+  readonly #nextTurn = (): void => {
+    this.#rest = undefined;
+    this.#waitingForTurn = false;
+    if (!this.#held && !this.#stopped) this.#takeTurn();
+  };
 
   #takeTurn(): void {
     this.#nowMs = this.#clock.monotonic();
+    const waitMs = this.#inputEnd === undefined ? (this.#rate?.waitMs(this.#nowMs) ?? 0) : 0;
+    if (waitMs > 0) {
+      this.#tooFast(waitMs);
+      return;
+    }
     const endMs = this.#turnEnd();
     for (let count = 0; count < this.#limits.inboundMessages; count++) {
       if (this.#stopped || this.#held) return;
@@ -144,9 +180,19 @@ export class BoundedReader implements FrameSink {
     else this.#drained();
   }
 
+  #tooFast(waitMs: number): void {
+    this.#waitingForTurn = true;
+    this.#input.pause();
+    this.#rest = this.#clock.after(waitMs, this.#nextTurn);
+    if (this.#wasTooFast) return;
+    this.#wasTooFast = true;
+    const limit = `${this.#limits.inboundBytesPerSecond} bytes a second`;
+    this.#sink.fault('too_fast', `It writes more than ${limit}, and is read no faster than that.`);
+  }
+
   #turnEnd(): number {
     if (this.#turnEndsMs === undefined) {
-      this.#turnEndsMs = this.#nowMs + turnMs;
+      this.#turnEndsMs = this.#turn.start(this.#nowMs);
       this.#clock.immediate(() => {
         this.#turnEndsMs = undefined;
       });
@@ -156,6 +202,7 @@ export class BoundedReader implements FrameSink {
 
   #drained(): void {
     if (this.#stopped || this.#held) return;
+    this.#turn.useful();
     if (this.#inputEnd !== undefined) this.#finish();
     else if (this.#input.isPaused()) this.#input.resume();
   }
@@ -163,6 +210,8 @@ export class BoundedReader implements FrameSink {
   #end(end: InputEnd): void {
     if (this.#inputEnd !== undefined || this.#stopped) return;
     this.#inputEnd = end;
+    if (this.#rest !== undefined) this.#clock.immediate(this.#nextTurn);
+    this.#cancelRest();
     if (!this.#parser.hasInput) this.#finish();
     else if (this.#held) this.release();
   }

@@ -19,6 +19,8 @@ export class BoundedWriter {
   onRoom: () => void = () => {};
   /** Called when a write made no progress for the deadline. */
   onStuck: () => void = () => {};
+  /** Asked before that: true gives it the whole time once more. */
+  holdsDeadline: () => boolean = () => false;
   /** Called once, when the stream failed or closed before it was ended here. */
   onBroken: (error: Error) => void = () => {};
 
@@ -179,8 +181,9 @@ export class BoundedWriter {
     this.#deadline = undefined;
     if (!this.#blocked || this.isClosed) return;
     const leftMs = this.#progressAtMs + this.#limits.writeDeadlineMs - this.#clock.monotonic();
-    if (leftMs <= 0) this.onStuck();
-    else this.#deadline = this.#clock.after(leftMs, () => this.#onDeadline()).unref();
+    if (leftMs > 0) this.#deadline = this.#clock.after(leftMs, () => this.#onDeadline()).unref();
+    else if (this.holdsDeadline()) this.#block();
+    else this.onStuck();
   }
 
   #fail(error: Error): void {

@@ -10,21 +10,27 @@ export class CallDeadlines {
   readonly #clock: Clock;
   readonly #waiting: ReadonlyMap<unknown, PendingCall>;
   readonly #expire: (call: PendingCall, error: CallFailed) => void;
+  readonly #holds: () => boolean;
   #timer: Timer | undefined;
   /** When the timer fires. No waiting call is due before. */
   #timerAtMs = Number.POSITIVE_INFINITY;
   /** How many waiting calls have a deadline: the timer keeps the process alive for them, and not without them. */
   #count = 0;
 
-  /** Gives each call of the table to `expire` when it is due, on whose behalf the call leaves the table. */
+  /**
+   * Gives each call of the table to `expire` when it is due, on whose behalf the call leaves the table. While `holds`
+   * is true a call that is due gets its whole time once more instead.
+   */
   constructor(
     clock: Clock,
     waiting: ReadonlyMap<unknown, PendingCall>,
     expire: (call: PendingCall, error: CallFailed) => void,
+    holds: () => boolean,
   ) {
     this.#clock = clock;
     this.#waiting = waiting;
     this.#expire = expire;
+    this.#holds = holds;
   }
 
   /** The call was put into the table. */
@@ -57,10 +63,20 @@ export class CallDeadlines {
     this.#timerAtMs = Number.POSITIVE_INFINITY;
     const nowMs = this.#clock.monotonic();
     let nextMs = Number.POSITIVE_INFINITY;
+    // Asked once, and only when something is due: the answer may cost more than a look at a number.
+    let held: boolean | undefined;
     for (const call of [...this.#waiting.values()]) {
       const error = overdue(call, nowMs);
-      if (error === undefined) nextMs = Math.min(nextMs, endOf(call));
-      else this.#expire(call, error);
+      if (error !== undefined) {
+        held ??= this.#holds();
+        if (!held) {
+          this.#expire(call, error);
+          continue;
+        }
+        call.startedAtMs = nowMs;
+        call.activeAtMs = nowMs;
+      }
+      nextMs = Math.min(nextMs, endOf(call));
     }
     if (nextMs < this.#timerAtMs) this.#set(nextMs);
   }

@@ -11,6 +11,8 @@ export interface ConnectionLimits {
   readonly logLineBytes: number;
   readonly idSearchBytes: number;
   readonly inboundMessages: number;
+  /** Bytes that are read in a second; more waits in the pipe. */
+  readonly inboundBytesPerSecond: number;
   readonly outboundMessages: number;
   readonly outboundBytes: number;
   readonly writeDeadlineMs: number;
@@ -19,7 +21,10 @@ export interface ConnectionLimits {
   readonly chunksUnacknowledged: number;
 }
 
-export const defaultConnectionLimits: ConnectionLimits = wireLimits;
+export const defaultConnectionLimits: ConnectionLimits = {
+  ...wireLimits,
+  inboundBytesPerSecond: Number.POSITIVE_INFINITY,
+};
 
 /** Irregularities are counted by kind and never end a connection. */
 export const faultKinds = [
@@ -38,6 +43,7 @@ export const faultKinds = [
   'partial_message',
   'unresponsive_to_cancel',
   'handler_failed',
+  'too_fast',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -73,6 +79,11 @@ export interface ConnectionOptions {
   /** A line that is no message: something the peer printed. */
   onStray?(line: string, info: StrayInfo): void;
   onFault?(fault: ConnectionFault): void;
+  /**
+   * Asked when a call or a write is overdue, such as whether somebody debugs the peer. True gives it its whole time
+   * once more, and it is asked again then.
+   */
+  holdsDeadlines?(): boolean;
   /** Asked before a request or notification is handled. An RpcError refuses it: a request is answered with it. */
   accept?(method: string, kind: 'request' | 'notification'): true | RpcError;
 }

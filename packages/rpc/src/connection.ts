@@ -53,6 +53,8 @@ export interface Connection {
    */
   room(): Promise<void>;
   readonly counters: Readonly<ConnectionCounters>;
+  /** True from the moment in which no further call can be sent, which may be before `closed` resolves. */
+  readonly isClosed: boolean;
   /** Resolves once, after every pending call was settled with CallFailed('closed'). Never rejects. */
   readonly closed: Promise<CloseCause>;
   /** Ends the connection: settles every call, sends what is queued, ends the output and gives up the input. */
@@ -96,12 +98,14 @@ class Peer implements Connection, MessageHost, RequestHost, PendingHost {
       this.#resolveClosed = resolve;
     });
     const framing = options.framing === 'mirror' ? 'ndjson' : options.framing;
-    this.#pending = new PendingCalls(this.#clock, this.#limits.cancelGraceMs, this);
+    const holds = options.holdsDeadlines?.bind(options) ?? (() => false);
+    this.#pending = new PendingCalls(this.#clock, this.#limits.cancelGraceMs, this, holds);
     this.#requests = new IncomingRequests(options.requests ?? {}, this.#limits, options.exposeErrors ?? false, this);
     const sink = new IncomingMessages(options, this, this.#pending, this.#requests);
     this.#writer = new BoundedWriter(transport.output, framing, this.#limits, this.#clock, this.counters);
     this.#writer.onRoom = () => this.#onRoom();
     this.#writer.onStuck = () => this.#onStuck();
+    this.#writer.holdsDeadline = holds;
     this.#writer.onBroken = (error) => this.#onOutputBroken(error);
     this.#reader = new BoundedReader(transport.input, this.#limits, this.#clock, this.counters, sink);
     this.#reader.onEnd = () => this.#onInputEnd();
@@ -122,6 +126,10 @@ class Peer implements Connection, MessageHost, RequestHost, PendingHost {
 
   get isFull(): boolean {
     return this.#cause === undefined && this.#writer.isFull;
+  }
+
+  get isClosed(): boolean {
+    return this.#cause !== undefined || this.#finishing !== undefined || this.#brokenOutput !== undefined;
   }
 
   room(): Promise<void> {
@@ -183,6 +191,7 @@ class Peer implements Connection, MessageHost, RequestHost, PendingHost {
     const refusal = this.#writer.send(request, false);
     if (refusal !== undefined) return refusalError(name, refusal, this.#limits.messageBytes, this.#cause);
     const startedAtMs = this.#clock.monotonic();
+    this.#reader.expect(startedAtMs);
     this.#pending.add({
       id: this.#nextId++,
       method,
@@ -214,6 +223,7 @@ class Peer implements Connection, MessageHost, RequestHost, PendingHost {
 
   settle(call: PendingCall, { result, error }: Envelope): void {
     call.settled = true;
+    this.#reader.useful();
     if (error !== undefined && error !== null) {
       call.reject(asRpcError(error as ErrorLiteral));
       return;

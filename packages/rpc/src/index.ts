@@ -20,3 +20,5 @@ export { onNotification, onRequest } from './handler.ts';
 export { memoryTransportPair } from './memory-transport.ts';
 export { stdioTransport } from './stdio-transport.ts';
 export type { Transport } from './transport.ts';
+export type { Turn } from './turns.ts';
+export { turnOf } from './turns.ts';

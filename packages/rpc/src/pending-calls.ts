@@ -14,7 +14,8 @@ export interface PendingCall {
   readonly method: Method;
   readonly options: CallOptions;
   readonly token: string | undefined;
-  readonly startedAtMs: number;
+  /** When it was written; later by the time for which its deadline was held. */
+  startedAtMs: number;
   readonly resolve: (value: never) => void;
   readonly reject: (error: Error) => void;
   /** When the call was written or last made progress. */
@@ -44,11 +45,11 @@ export class PendingCalls {
   readonly #deadlines: CallDeadlines;
   #lastId = -1;
 
-  constructor(clock: Clock, cancelGraceMs: number, host: PendingHost) {
+  constructor(clock: Clock, cancelGraceMs: number, host: PendingHost, holds: () => boolean = () => false) {
     this.#clock = clock;
     this.#cancelGraceMs = cancelGraceMs;
     this.#host = host;
-    this.#deadlines = new CallDeadlines(clock, this.#waiting, (call, error) => this.#expire(call, error));
+    this.#deadlines = new CallDeadlines(clock, this.#waiting, (call, error) => this.#expire(call, error), holds);
   }
 
   get size(): number {

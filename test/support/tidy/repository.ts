@@ -7,7 +7,7 @@ import { type SourceFile, sourceFile } from './source-file.ts';
 export const root = join(import.meta.dirname, '../../..');
 
 const ignoredFolders = new Set(['.git', 'node_modules', 'dist', 'build', 'coverage']);
-const sourceFolders = ['packages', 'plugins', 'scripts', 'demo', 'test'];
+const sourceFolders = ['packages', 'plugins', 'scripts', 'demo', 'bench', 'chaos', 'test'];
 
 /** Every file that is or would be committed: git's list, or all files where there is no git. */
 export function repositoryFiles(): string[] {

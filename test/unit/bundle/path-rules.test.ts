@@ -44,6 +44,8 @@ const refused = [
   '\u0430',
   'a\u202eb',
   'x'.repeat(201),
+  'x'.repeat(101),
+  `${'x'.repeat(60)}/${'y'.repeat(100)}/${'z'.repeat(30)}`,
   Array.from({ length: 17 }, () => 'a').join('/'),
   '.mmm/x',
   '.MMM/x',
@@ -62,7 +64,8 @@ const accepted = [
   "it's",
   'a/.mmm',
   '__proto__',
-  'x'.repeat(200),
+  'x'.repeat(100),
+  `${'x'.repeat(90)}/${'y'.repeat(50)}/${'z'.repeat(58)}`,
 ];
 
 for (const path of refused) {

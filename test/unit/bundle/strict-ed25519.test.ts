@@ -206,3 +206,40 @@ test('takes honest keys', () => {
     undefined,
   );
 });
+
+test('accepts nothing at the edges, with whatever message, and never what node:crypto refuses', async () => {
+  const { publicKey: honest, secretKey } = nacl.sign.keyPair();
+  const message = Uint8Array.from(Buffer.from('a message'));
+  const signature = nacl.sign.detached(message, secretKey);
+  const orderEight = number(bytes('26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05'));
+  const edges = [0n, 1n, 2n, orderEight, fieldPrime - orderEight, fieldPrime - 2n, fieldPrime - 1n];
+  const spellings = [...edges, fieldPrime, fieldPrime + 1n, (1n << 255n) - 1n].flatMap((y) => [y, y | (1n << 255n)]);
+  const points = [honest, signature.subarray(0, 32), ...spellings.map(littleEndian)];
+  const ownS = number(signature.subarray(32));
+  const scalars = [0n, 1n, groupOrder - 1n, groupOrder, groupOrder + 1n, ownS, ownS + groupOrder, (1n << 256n) - 1n];
+  const accepted: string[] = [];
+  for (const key of points) {
+    for (const r of points) {
+      for (const s of scalars) {
+        const forged = new Uint8Array([...r, ...littleEndian(s)]);
+        const ours = await verifyStrict(message, forged, key);
+        if (!ours) continue;
+        assert.ok(acceptedByNode(message, forged, key), 'node:crypto agrees');
+        accepted.push(`${points.indexOf(key)} ${points.indexOf(r)} ${scalars.indexOf(s)}`);
+      }
+    }
+  }
+  assert.deepEqual(accepted, ['0 1 5'], 'the honest signature alone');
+});
+
+test('node:crypto alone takes forgeries of small order: what is ours refuses them', async () => {
+  const identity = littleEndian(1n);
+  const forged = new Uint8Array([...identity, ...littleEndian(0n)]);
+  assert.equal(acceptedByNode(new Uint8Array(5), forged, identity), true);
+  assert.equal(await verifyStrict(new Uint8Array(5), forged, identity), false);
+});
+
+function acceptedByNode(message: Uint8Array, signature: Uint8Array, publicKey: Uint8Array): boolean {
+  const spki = Buffer.concat([bytes('302a300506032b6570032100'), publicKey]);
+  return verify(null, message, createPublicKey({ key: spki, format: 'der', type: 'spki' }), signature);
+}

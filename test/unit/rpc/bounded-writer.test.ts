@@ -34,14 +34,14 @@ class Unread extends Writable {
   }
 }
 
-function unreadPeer(limits: object = {}, requests = {}) {
+function unreadPeer(limits: object = {}, requests = {}, holdsDeadlines = () => false) {
   const [transport, other] = memoryTransportPair();
   const output = new Unread();
   const clock = new FakeClock();
   const faults: string[] = [];
   const connection = connect(
     { input: transport.input, output },
-    { framing: 'ndjson', clock, limits, requests, onFault: ({ kind }) => void faults.push(kind) },
+    { framing: 'ndjson', clock, limits, requests, holdsDeadlines, onFault: ({ kind }) => void faults.push(kind) },
   );
   return { connection, output, clock, faults, write: (text: string) => other.output.write(text) };
 }
@@ -95,6 +95,18 @@ test('a peer that does not read for the deadline ends the connection as unrespon
   await assert.rejects(call, { reason: 'closed', message: /did not read its input for 1000 ms/ });
   assert.equal((await connection.closed).kind, 'unresponsive');
   assert.equal(clock.waiting, 0);
+});
+
+test('a peer that is held up by a debugger may be as late to read as it likes', async () => {
+  let held = true;
+  const { connection, clock } = unreadPeer({ writeDeadlineMs: 1000 }, {}, () => held);
+  connection.call(work, { x: 'x'.repeat(5000) }).catch(() => {});
+  await settled();
+  await clock.advance(60_000);
+  assert.equal(connection.isClosed, false);
+  held = false;
+  await clock.advance(1000);
+  assert.equal((await connection.closed).kind, 'unresponsive');
 });
 
 test('a peer that asks and does not read the answers is not read any further', async () => {

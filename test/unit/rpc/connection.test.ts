@@ -148,6 +148,30 @@ test('a call without an answer or progress ends after its idle time', async () =
   await assert.rejects(call, { reason: 'timeout', message: /"slow" got neither an answer nor progress for 100 ms/ });
 });
 
+test('a deadline that is held gives the call its whole time once more, the cap included', async () => {
+  let held = true;
+  const peer = rawPeer({ holdsDeadlines: () => held });
+  const call = peer.connection.call(slow, {}, { timeoutMs: 100, timeoutMaxMs: 100 });
+  call.catch(() => {});
+  await peer.clock.advance(10_000);
+  assert.equal(peer.connection.inFlight, 1);
+  held = false;
+  await peer.clock.advance(100);
+  await assert.rejects(call, failedWith('timeout'));
+});
+
+test('a connection is closed from the moment in which nothing more can be sent', async () => {
+  const peer = rawPeer();
+  assert.equal(peer.connection.isClosed, false);
+  peer.output.destroy(new Error('EPIPE'));
+  await settled();
+  assert.equal(peer.connection.isClosed, true, 'its answers may still be on their way');
+  const other = rawPeer();
+  other.input.end();
+  await settled();
+  assert.equal(other.connection.isClosed, true);
+});
+
 test('a cancelled call settles at once, tells the peer, and its late answer is dropped', async () => {
   const peer = rawPeer();
   const abort = new AbortController();

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { PermissionPrompter } from '@mmm/host';
 import { safeText } from '@mmm/host/display';
 import { MmmError, type ProgressValue, wireLimits } from '@mmm/protocol';
 import type { Command } from 'commander';
@@ -21,6 +20,7 @@ export function addExecCommand(plugin: Command, registry: Registry): void {
     .argument('<capability>', 'its name, an alias, or kind:name')
     .option('--input <json>', 'the input as JSON, @FILE to read it from a file, or - for standard input', '{}')
     .option('--timeout <seconds>', 'the most to wait for the whole call')
+    .option('--fail-fast', 'fail at once when the plugin waits for its restart, instead of waiting with it')
     .option('--unconfined <name>', 'run this plugin WITHOUT a sandbox; must repeat its name, recorded in the audit log')
     .action((id: string, capability: string, options) =>
       registry.select(async (io) => {
@@ -34,6 +34,7 @@ export function addExecCommand(plugin: Command, registry: Registry): void {
             { argument: '--unconfined' },
           );
         }
+        const prompter = await terminalPrompter(io, options);
         return await withHost(
           io,
           options,
@@ -42,14 +43,18 @@ export function addExecCommand(plugin: Command, registry: Registry): void {
             const { output, durationMs } = await handle.execute(capability, input, {
               signal: io.interrupted,
               ...(timeoutMs === undefined ? {} : { timeoutMs }),
-              onProgress: (value) => showProgress(io, value),
+              ...(options.failFast === true ? { failFast: true } : {}),
+              // Beside a question it could be taken for a part of it.
+              onProgress: (value) => {
+                if (prompter?.isAsking !== true) showProgress(io, value);
+              },
             });
             print(io, options, { output, durationMs }, formatOutput(io, output));
             return exitCodes.ok;
           },
           {
             ...(unconfined === undefined ? {} : { sandboxNoneFor: [unconfined] }),
-            ...(await asking(io, options)),
+            ...(prompter === undefined ? {} : { prompter }),
           },
         );
       }, options),
@@ -61,14 +66,14 @@ export function addExecCommand(plugin: Command, registry: Registry): void {
   ]);
 }
 
-/** Asks at the terminal for what the start needs, unless its input is what standard input is for. */
-async function asking(
+/** Asks at the terminal for what a start or a first use needs, unless its input is what standard input is for. */
+async function terminalPrompter(
   io: Io,
   options: GlobalOptions & { readonly input: string },
-): Promise<{ readonly prompter?: PermissionPrompter }> {
-  if (options.input === '-' || !mayAsk(io, options)) return {};
+): Promise<TerminalPrompter | undefined> {
+  if (options.input === '-' || !mayAsk(io, options)) return undefined;
   const { systemClock } = await import('@mmm/host');
-  return { prompter: new TerminalPrompter(io, systemClock, { once: true }) };
+  return new TerminalPrompter(io, systemClock, { once: true });
 }
 
 function showProgress(io: Io, value: ProgressValue): void {

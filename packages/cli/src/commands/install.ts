@@ -1,55 +1,18 @@
-import { resolve } from 'node:path';
 import type { Host, InstallReport } from '@mmm/host';
 import type { Command } from 'commander';
 import { askForMissing, mayAsk, TerminalPrompter } from '../consent.ts';
 import type { Io } from '../io.ts';
-import { withHost, withHostToRead } from '../open-host.ts';
-import { exitCodes, type GlobalOptions, print } from '../output.ts';
-import { folderIn, pathIn } from '../plugin-path.ts';
+import { withHost } from '../open-host.ts';
+import { exitCodes, type GlobalOptions, note, print } from '../output.ts';
+import { sourceIn } from '../plugin-path.ts';
 import { type Registry, withExamples, withGlobals } from '../program.ts';
+import { trustText } from '../trust-text.ts';
+import { stepNotice, stepText, waitingOf } from '../update-text.ts';
+import { askForUpdate, waitingText } from './consent.ts';
 
-/** `sign`, `verify`, `install`, `remove`: what brings plugins in and out. */
+/** `install`, `remove`: what brings plugins in and out. */
 export function addInstallCommands(plugin: Command, registry: Registry): void {
   addInstall(plugin, registry);
-  withGlobals(plugin.command('sign'))
-    .description('sign a plugin folder: writes .mmm/index.json and .mmm/signatures.json')
-    .argument('<dir>', 'the plugin folder')
-    .option('--key <name>', 'which of your keys to use (default: the only one, or "default")')
-    .action((directory: string, options) =>
-      registry.select(
-        (io) =>
-          withHost(io, options, async (host) => {
-            const signed = await host.sign(resolve(io.cwd, directory), options.key);
-            const { id, version, indexSha256, keyid, files } = signed;
-            print(
-              io,
-              options,
-              { id, version, bundleSha256: indexSha256, keyid, files },
-              `Signed ${id} ${version} (${files} files) with ${keyid}.\n  bundle ${indexSha256}`,
-            );
-            return exitCodes.ok;
-          }),
-        options,
-      ),
-    );
-  withGlobals(plugin.command('verify'))
-    .description('check every byte of a plugin against its signature and your trust')
-    .argument('<path-or-plugin>', 'a plugin folder, else the name of an installed plugin')
-    .action((target: string, options) =>
-      registry.select(
-        (io) =>
-          withHostToRead(io, options, async (host) => {
-            const path = pathIn(io, target);
-            const report = await host.verify(path ?? target);
-            const { id, version, trust, files, bytes } = report;
-            const place = path === undefined ? 'as installed' : `in ${path}`;
-            const text = `${id} ${version} ${place} is intact: ${files} files, ${bytes} bytes, ${trustText(trust)}.`;
-            print(io, options, { ...report, directory: path ?? null }, text);
-            return exitCodes.ok;
-          }),
-        options,
-      ),
-    );
   withGlobals(plugin.command('remove'))
     .alias('uninstall')
     .description('remove an installed plugin, its grants and its data')
@@ -70,25 +33,35 @@ export function addInstallCommands(plugin: Command, registry: Registry): void {
 
 function addInstall(plugin: Command, registry: Registry): void {
   const command = withGlobals(plugin.command('install'))
-    .description('verify a plugin folder, copy it into the store and enable it')
-    .argument('<path>', 'the folder that holds plugin.toml')
+    .description('verify a plugin folder or archive, copy it into the store and enable it')
+    .argument('<path>', 'a .mmmp archive, or the folder that holds plugin.toml')
     .option('--grant-requested', 'grant everything it asks for, except critical permissions')
     .option('--grant <permission...>', 'grant these permissions, each by name')
     .option('--allow-unsigned <name>', 'install this plugin without a signature; recorded in the audit log')
+    .option('--allow-version-reuse <name>', 'replace other content under the same version, of your own; recorded')
+    .option('--allow-publisher-change <name>', 'replace the plugin of another publisher; recorded in the audit log')
     .option('--allow-downgrade', 'install an older version than the installed one; recorded in the audit log')
+    .option('--no-hooks', 'never run its install step')
     .action((path: string, options) =>
       registry.select(
         (io) =>
           withHost(io, options, async (host) => {
-            const installed = await host.install(folderIn(io, path), {
+            const installed = await host.install(sourceIn(io, path), {
               grantRequested: options.grantRequested === true,
+              hooks: options.hooks,
+              signal: io.interrupted,
               ...(options.allowDowngrade === true ? { allowDowngrade: true } : {}),
               ...(options.grant === undefined ? {} : { grant: options.grant }),
               ...(options.allowUnsigned === undefined ? {} : { allowUnsigned: options.allowUnsigned }),
+              ...(options.allowVersionReuse === undefined ? {} : { allowVersionReuse: options.allowVersionReuse }),
+              ...(options.allowPublisherChange === undefined
+                ? {}
+                : { allowPublisherChange: options.allowPublisherChange }),
             });
             const report = await decide(io, options, host, installed);
-            print(io, options, report, await installText(report));
-            return report.missing.length > 0 ? exitCodes.consent : exitCodes.ok;
+            print(io, options, report, await installText(report, host));
+            if (report.missing.length > 0) return exitCodes.consent;
+            return report.step?.state === 'failed' ? exitCodes.crashed : exitCodes.ok;
           }),
         options,
       ),
@@ -97,6 +70,7 @@ function addInstall(plugin: Command, registry: Registry): void {
     command,
     [
       'mmm plugin install ./calculator',
+      'mmm plugin install ./calculator-1.0.0.mmmp',
       'mmm plugin install ./fetcher --grant network=api.example.com:443',
       'mmm plugin install ./fetcher --grant-requested',
     ],
@@ -108,19 +82,35 @@ function addInstall(plugin: Command, registry: Registry): void {
 /** At a terminal what is missing is asked for at once; elsewhere it stays missing. */
 async function decide(io: Io, options: GlobalOptions, host: Host, report: InstallReport): Promise<InstallReport> {
   if (report.missing.length === 0 || !mayAsk(io, options)) return report;
-  const { systemClock } = await import('@mmm/host');
-  const prompter = new TerminalPrompter(io, systemClock, { once: false });
-  const keys = await askForMissing(prompter, await host.info(report.id));
-  return keys.length === 0 ? report : { ...report, ...(await host.grant(report.id, keys)) };
+  const info = await host.info(report.id);
+  const update = report.change === 'waiting' ? waitingOf(info) : undefined;
+  if (report.step?.state === 'pending') note(io, stepNotice(report.step));
+  const keys =
+    update === undefined ? await askForMissing(await terminalPrompter(io), info) : await askForUpdate(io, info, update);
+  if (keys.length === 0) return report;
+  const { granted, missing, updated, step } = await host.grant(report.id, keys);
+  if (report.change !== 'waiting') return { ...report, granted, missing, step: step ?? report.step };
+  return updated === null ? report : { ...report, granted, missing, step, change: 'updated' };
 }
 
-async function installText(report: InstallReport): Promise<string> {
+async function terminalPrompter(io: Io): Promise<TerminalPrompter> {
+  const { systemClock } = await import('@mmm/host');
+  return new TerminalPrompter(io, systemClock, { once: false });
+}
+
+async function installText(report: InstallReport, host: Host): Promise<string> {
   const { id, trust, granted, missing } = report;
+  if (report.change === 'waiting') {
+    const info = await host.info(id);
+    const update = waitingOf(info);
+    if (update !== undefined) return await waitingText(info, update);
+  }
   const lines = [`${whatHappened(report)}, ${trustText(trust)}.`];
   if (report.dataKept !== null) {
     lines.push(`Another publisher signed it than before: it starts without the old data, kept in ${report.dataKept}`);
   }
   if (granted.length > 0) lines.push(`Granted: ${granted.join(', ')}`);
+  if (report.step !== null) lines.push(stepText(id, report.step));
   if (missing.length > 0) {
     const { grantCommand } = await import('@mmm/host');
     lines.push(`It will not start before you decide on: ${missing.join(', ')}`, `  ${grantCommand(id, missing)}`);
@@ -138,11 +128,7 @@ function whatHappened({ id, version, replaced, change }: InstallReport): string 
       return `Updated ${id} from ${replaced ?? ''} to ${version}`;
     case 'downgraded':
       return `Downgraded ${id} from ${replaced ?? ''} to ${version}`;
+    case 'waiting':
+      return `${id} ${version} waits for your consent, and ${replaced ?? ''} stays`;
   }
-}
-
-function trustText(trust: { kind: string; keyName?: string; keyid?: string }): string {
-  return trust.kind === 'signed'
-    ? `signed by "${trust.keyName ?? ''}" (${trust.keyid ?? ''})`
-    : `${trust.kind.toUpperCase()}`;
 }

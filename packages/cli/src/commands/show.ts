@@ -1,13 +1,17 @@
-import type { CapabilitySummary, LogLine, PluginInfo, PluginSummary } from '@mmm/host';
+import type { LogLine, PluginInfo, PluginSummary } from '@mmm/host';
 import { safeText } from '@mmm/host/display';
 import { MmmError } from '@mmm/protocol';
 import type { Command } from 'commander';
+import { capabilityLines } from '../capability-text.ts';
+import { limitLines } from '../limit-lines.ts';
 import { withHostToRead } from '../open-host.ts';
 import { exitCodes, note, print, styler, table } from '../output.ts';
 import { type Registry, withGlobals } from '../program.ts';
+import { stepText } from '../update-text.ts';
 import { configDocument, configSummary } from './config.ts';
+import { statisticsDocument } from './stats.ts';
 
-/** `list`, `info`, `logs`, `stats`: what shows plugins. Everything a plugin wrote itself is escaped. */
+/** `list`, `info`, `logs`: what shows plugins. Everything a plugin wrote itself is escaped. */
 export function addShowCommands(plugin: Command, registry: Registry): void {
   withGlobals(plugin.command('list'))
     .alias('ls')
@@ -53,7 +57,6 @@ export function addShowCommands(plugin: Command, registry: Registry): void {
       ),
     );
   addLogs(plugin, registry);
-  addStats(plugin, registry);
 }
 
 function addLogs(plugin: Command, registry: Registry): void {
@@ -79,49 +82,12 @@ function logText({ at, stream, level, message, fields }: LogLine): string {
   return `${at} ${stream.padEnd(6)} ${level.padEnd(5)} ${safeText(`${message}${more}`, 65_536)}`;
 }
 
-function addStats(plugin: Command, registry: Registry): void {
-  withGlobals(plugin.command('stats'))
-    .description('show calls, failures, times and exits of plugins')
-    .argument('[plugin]', 'only this one')
-    .action((id: string | undefined, options) =>
-      registry.select(
-        (io) =>
-          withHostToRead(io, options, async (host) => {
-            const ids = id === undefined ? (await host.list()).map((entry) => entry.id) : [(await host.plugin(id)).id];
-            const rows: StatisticsRow[] = [];
-            for (const name of ids) rows.push({ id: name, ...(await host.statistics(name)) });
-            const { latencyBoundsMs } = await import('@mmm/host');
-            print(
-              io,
-              options,
-              { plugins: rows.map((row) => ({ id: row.id, ...statisticsDocument(row, latencyBoundsMs) })) },
-              rows.length === 0 ? 'No plugins.' : statisticsText(rows),
-            );
-            return exitCodes.ok;
-          }),
-        options,
-      ),
-    );
-}
-
 function wholeNumber(option: string, text: string): number {
   const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
   if (value >= 1) return value;
   throw new MmmError('USAGE', `${option} takes a whole number of at least 1, not "${safeText(text, 40)}".`, {
     argument: option,
   });
-}
-
-/** Buckets with their bounds: `up_to_ms` is null for the last, which holds the rest. */
-function statisticsDocument(
-  { buckets, ...statistics }: PluginInfo['statistics'],
-  boundsMs: readonly number[],
-): Record<string, unknown> {
-  const histogram = Array.from({ length: boundsMs.length + 1 }, (_, index) => ({
-    upToMs: boundsMs[index] ?? null,
-    calls: buckets[index] ?? 0,
-  }));
-  return { ...statistics, histogram };
 }
 
 function listText(plugins: readonly PluginSummary[]): string {
@@ -131,7 +97,7 @@ function listText(plugins: readonly PluginSummary[]): string {
     ...plugins.map((plugin) => [
       plugin.id,
       plugin.version,
-      stateText(plugin),
+      plugin.waiting === null ? stateText(plugin) : `${stateText(plugin)}, ${plugin.waiting} waits`,
       plugin.trust.keyName === undefined
         ? plugin.trust.kind
         : `${plugin.trust.kind}:${safeText(plugin.trust.keyName, 30)}`,
@@ -141,9 +107,19 @@ function listText(plugins: readonly PluginSummary[]): string {
   ]);
 }
 
-function stateText({ enabled, needsConsent, state }: PluginSummary): string {
+function stateText({ enabled, needsConsent, unmet, state }: PluginSummary): string {
   if (!enabled) return 'disabled';
-  return needsConsent ? 'needs consent' : state;
+  if (needsConsent) return 'needs consent';
+  return unmet.length === 0 ? state : `needs ${unmet.join(', ')}`;
+}
+
+function dependencyLines({ dependencies }: PluginInfo): readonly string[] {
+  if (dependencies.length === 0) return [];
+  const lines = dependencies.map(({ plugin, range, optional, found, status, sentence }) => {
+    const facts = `${plugin} ${safeText(range, 60)}${optional ? ' (optional)' : ''}`;
+    return status === 'ready' ? `  ${facts}: ${found ?? ''} is there` : `  ${facts}: ${safeText(sentence, 1000)}`;
+  });
+  return ['Needs:', ...lines];
 }
 
 async function infoDocument(info: PluginInfo): Promise<Record<string, unknown>> {
@@ -164,33 +140,42 @@ async function infoText(info: PluginInfo, style: ReturnType<typeof styler>): Pro
     `  bundle     ${info.bundleSha256 ?? 'not verified yet'}`,
     `  trust      ${info.trust.kind}${signer(info)}`,
     `  state      ${stateText(info)}`,
+    ...updateLines(info),
+    ...(info.step === null ? [] : [`  install    ${stepText(info.id, info.step)}`]),
+    ...quarantineLines(info),
     'Capabilities:',
     ...info.capabilities.flatMap(capabilityLines),
+    ...dependencyLines(info),
     'Permissions:',
     ...(await permissionLines(info)),
     'Configuration:',
     ...configSummary(info.id, info.configuration),
     'Confinement on this machine:',
     ...Object.entries(info.enforcement).map(([dimension, level]) => `  ${dimension.padEnd(12)} ${level}`),
+    'Limits:',
+    ...limitLines(info.limits),
   ];
   return lines.join('\n');
 }
 
-function capabilityLines({ kind, name, title, description, aliases, input }: CapabilitySummary): readonly string[] {
-  const also = aliases.length === 0 ? '' : ` (also ${aliases.map((alias) => safeText(alias, 60)).join(', ')})`;
-  const fields = input?.map(({ name: field, types, required, description: about }) => {
-    const type = types.map((one) => safeText(one, 20)).join(' or ') || 'any';
-    const facts = [type, ...(required ? ['required'] : [])].join(', ');
-    return `      ${safeText(field, 60)}: ${facts}${about === null ? '' : `. ${safeText(about)}`}`;
-  });
+function quarantineLines({ id, quarantine }: PluginInfo): readonly string[] {
+  if (quarantine === null) return [];
+  const { untilMs, cause } = quarantine;
+  const [first = ''] = cause.split('\n');
   return [
-    `  ${kind} ${name}${also}${title === null ? '' : `: ${safeText(title)}`}`,
-    ...(description === null ? [] : [`    ${safeText(description, 400)}`]),
-    ...(fields === undefined || fields.length === 0 ? [] : ['    input', ...fields]),
+    `             not started before ${new Date(untilMs).toISOString()}, then tried once: ${safeText(first, 400)}`,
+    `             At once after: mmm plugin reset ${id}`,
   ];
 }
 
-async function permissionLines({ id, permissions }: PluginInfo): Promise<readonly string[]> {
+function updateLines({ id, update }: PluginInfo): readonly string[] {
+  if (update === null) return [];
+  if ('problem' in update)
+    return [`  update     ${update.version} waits, and cannot be used: ${safeText(update.problem, 400)}`];
+  return [`  update     ${update.version} waits, because it asks for more. Look at it with: mmm plugin update ${id}`];
+}
+
+export async function permissionLines({ id, permissions }: PluginInfo): Promise<readonly string[]> {
   if (permissions.length === 0) return ['  none'];
   const lines = permissions.map(({ key, status, risk, sentence, reason }) => {
     const words = reason === null ? '' : ` It says: "${safeText(reason).replaceAll('"', "'")}"`;
@@ -203,26 +188,5 @@ async function permissionLines({ id, permissions }: PluginInfo): Promise<readonl
 }
 
 function signer({ trust }: PluginInfo): string {
-  return trust.keyName === undefined ? '' : ` by "${safeText(trust.keyName)}" (${trust.keyid ?? ''})`;
-}
-
-type StatisticsRow = { readonly id: string } & PluginInfo['statistics'];
-
-function statisticsText(rows: readonly StatisticsRow[]): string {
-  return table([
-    ['NAME', 'CALLS', 'FAILED', 'AVERAGE', 'SLOWEST', 'LAST', 'LOADED', 'LOAD TIME', 'EXITS'],
-    ...rows.map((row) => [
-      row.id,
-      String(row.executions),
-      String(row.failures),
-      row.executions === 0 ? '-' : `${(row.totalMs / row.executions).toFixed(1)} ms`,
-      row.executions === 0 ? '-' : `${row.maxMs.toFixed(1)} ms`,
-      row.lastAtMs === null ? '-' : new Date(row.lastAtMs).toISOString(),
-      String(row.loads),
-      row.lastLoadMs === null ? '-' : `${row.lastLoadMs.toFixed(0)} ms`,
-      Object.entries(row.exits)
-        .map(([kind, count]) => `${kind}:${count}`)
-        .join(' ') || '-',
-    ]),
-  ]);
+  return trust.keyName === undefined ? '' : ` by "${safeText(trust.keyName)}" (${trust.fingerprint ?? ''})`;
 }

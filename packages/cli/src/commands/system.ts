@@ -1,9 +1,10 @@
 import type { DoctorReport } from '@mmm/host';
 import { type ErrorCode, errorHelp, MmmError } from '@mmm/protocol';
 import type { Command } from 'commander';
+import { checksText } from '../checks.ts';
 import { allCommands, followWords, type NamedCommand } from '../command-tree.ts';
 import { withHostToRead } from '../open-host.ts';
-import { exitCodes, print, styler } from '../output.ts';
+import { exitCodes, print } from '../output.ts';
 import { type Registry, withGlobals } from '../program.ts';
 
 /** `mmm doctor` and `mmm help`. */
@@ -13,25 +14,12 @@ export function addSystemCommands(program: Command, registry: Registry): void {
     .action((options) =>
       registry.select(
         (io) =>
-          withHostToRead(io, options, async (host, missing) => {
-            const report = withMissingHome(await host.doctor(), missing);
-            const style = styler(io);
-            const colours = { ok: 'green', warning: 'yellow', problem: 'red' } as const;
-            const symbols = { ok: '✓', warning: '!', problem: '✗' } as const;
-            print(
-              io,
-              options,
-              report,
-              report.checks
-                .map(
-                  ({ name, status, message, fix }) =>
-                    `${style(colours[status], symbols[status])} ${name}: ${message}` +
-                    (fix === undefined ? '' : `\n    ${fix}`),
-                )
-                .join('\n'),
-            );
-            return report.ok ? exitCodes.ok : exitCodes.findings;
-          }),
+          withHostToRead(io, options, async (host, missing) => withMissingHome(await host.doctor(), missing))
+            .catch(brokenSettings)
+            .then((report) => {
+              print(io, options, report, checksText(io, report.checks));
+              return report.ok ? exitCodes.ok : exitCodes.findings;
+            }),
         options,
       ),
     );
@@ -46,6 +34,13 @@ export function addSystemCommands(program: Command, registry: Registry): void {
         return exitCodes.ok;
       }, options),
     );
+}
+
+/** Settings that cannot be used keep every host from opening: they are then the one thing to say. */
+function brokenSettings(error: unknown): Pick<DoctorReport, 'ok' | 'checks'> {
+  if (!MmmError.is(error, 'CONFIG_INVALID') || !error.data.file.endsWith('config.toml')) throw error;
+  const fix = 'Correct the file, or move it away for the defaults.';
+  return { ok: false, checks: [{ name: 'settings', status: 'problem', message: error.message, fix }] };
 }
 
 /** Examined was an empty home in the place of the one that is missing. */

@@ -1,6 +1,6 @@
 import { type Dirent, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { isLeftOut } from '@mmm/host';
+import { isLeftOut } from '@mmm/bundle';
 
 /** Files looked at; a folder with more is no plugin. */
 const entriesMax = 10_000;

@@ -1,15 +1,21 @@
-import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { closeSync, constants, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { MmmError } from '@mmm/protocol';
 import type { Clock } from '@mmm/rpc';
-import { linesFromEnd, readAt } from '../log/lines-from-end.ts';
+import { hostLimits } from '../limits.ts';
+import { linesFromEnd } from '../log/lines-from-end.ts';
 import type { ChainHead, Head } from '../store/store.ts';
+import { auditFiles, currentName, rotate, syncFolder } from './audit-files.ts';
 import { boundedDetail } from './bounded-detail.ts';
-import { type AuditRecord, sealLine, unsealLine } from './chain.ts';
-import { type AuditVerification, verifyChain } from './verify-chain.ts';
+import { type AuditRecord, sealLine } from './chain.ts';
+import { type Recovered, recover } from './recover.ts';
+import { type AuditVerification, linesOf, verifyChain } from './verify-chain.ts';
 
 export type AuditAction =
   | 'install'
+  | 'install_step'
+  | 'update_waits'
+  | 'update_dropped'
   | 'remove'
   | 'configure'
   | 'grant'
@@ -18,14 +24,20 @@ export type AuditAction =
   | 'override'
   | 'publisher'
   | 'launch'
+  | 'stop'
   | 'enable'
   | 'disable'
   | 'key'
   | 'sandbox_none'
+  | 'connect'
   | 'network'
+  | 'limit'
   | 'refused';
 
-/** What happened. `detail` is written as it is: callers put no secret into it. */
+/** Those whose details may hold words that a plugin chose, and with them what it was entrusted with. */
+const saidByPlugins: ReadonlySet<AuditAction> = new Set(['refused', 'connect', 'network', 'limit', 'install_step']);
+
+/** What happened. Callers put no secret into `detail`; the log takes out those a plugin put there. */
 export interface AuditEntry {
   readonly action: AuditAction;
   readonly plugin?: string;
@@ -36,6 +48,20 @@ export interface AuditLogOptions {
   readonly directory: string;
   readonly chain: ChainHead;
   readonly clock: Pick<Clock, 'now'>;
+  /** Takes the secrets of a plugin out of what it had a say in. Default: it has none. */
+  redact?(plugin: string, detail: AuditEntry['detail']): AuditEntry['detail'];
+  /** A file that is longer is put by and a new one begun. Default: `hostLimits.auditFileBytes`. */
+  readonly fileBytes?: number;
+}
+
+/** Which entries are wanted. */
+export interface AuditFilter {
+  readonly plugin?: string;
+  readonly action?: string;
+  /** Not before this moment. */
+  readonly since?: Date;
+  /** The last so many. Default: 100. */
+  readonly limit?: number;
 }
 
 /** All that a stage or service needs of the log. */
@@ -43,37 +69,33 @@ export interface AuditSink {
   append(entry: AuditEntry): void;
 }
 
-/**
- * What may follow the head: the lines of crashes, and after a power cut those since SQLite's last checkpoint, at most a
- * thousand.
- */
-const recoveryBytesMax = 16 * 1024 * 1024;
+/** A file is put by after thousands of entries: twice while one log is read does not happen. */
+const verifyAttempts = 3;
 
 /**
- * Who allowed, refused and started what: hash-chained JSON lines, appended by any number of processes. An edit, a cut
- * or a change of order shows in `verify`, because each line holds the hash of the one before and state.db holds the
- * last. Whoever can write both files can forge both; the log shows tampering, it cannot prevent it.
+ * Who allowed, refused and started what: hash-chained JSON lines, appended by any number of processes. An edit, a cut,
+ * a change of order or a file that is gone shows in `verify`, because each line holds the hash of the one before and
+ * state.db holds the last. Full files are put by, the chain goes on in the next, and none is ever removed by mmm.
+ * Whoever can write both the files and state.db can forge both; the log shows tampering, it cannot prevent it.
  */
 export class AuditLog implements AuditSink {
-  readonly #file: string;
-  readonly #chain: ChainHead;
-  readonly #clock: Pick<Clock, 'now'>;
+  readonly #directory: string;
+  readonly #options: AuditLogOptions;
 
   /** `<directory>/audit.jsonl` is made with mode 0600 at the first entry; the folder must exist. */
   constructor(options: AuditLogOptions) {
-    this.#file = join(options.directory, 'audit.jsonl');
-    this.#chain = options.chain;
-    this.#clock = options.clock;
+    this.#directory = options.directory;
+    this.#options = options;
   }
 
-  /** Absolute path of the file. */
+  /** Absolute path of the file that is appended to. */
   get file(): string {
-    return this.#file;
+    return join(this.#directory, currentName);
   }
 
-  /** What `verify` without the chain's head can find: everything but a cut at the end. */
-  static verify(file: string, head?: Head): AuditVerification {
-    return verifyChain(file, head);
+  /** What can be found in one exported file without the chain's head: everything but a cut at its end. */
+  static verify(file: string): AuditVerification {
+    return verifyChain([file], undefined);
   }
 
   /**
@@ -81,7 +103,7 @@ export class AuditLog implements AuditSink {
    * do what it wanted to record. Never repairs what looks like tampering; it goes on after it and `verify` shows it.
    */
   append(entry: AuditEntry): void {
-    this.#chain.advance((head) => {
+    this.#options.chain.advance((head) => {
       try {
         return this.#write(head, entry);
       } catch (error) {
@@ -92,100 +114,105 @@ export class AuditLog implements AuditSink {
 
   /** Reads the whole log and compares it with the head in state.db. */
   verify(): AuditVerification {
-    // The head first: entries that are appended while the file is read come after it and are allowed.
-    const head = this.#chain.read();
-    return verifyChain(this.#file, head);
+    for (let attempt = 1; ; attempt += 1) {
+      const files = auditFiles(this.#directory);
+      // The head before the entries: those that are appended meanwhile come after it and are allowed.
+      const verification = verifyChain(files, this.#options.chain.read());
+      if (verification.problem === undefined || attempt === verifyAttempts) return verification;
+      // A file that was full just then was put by while it was being read.
+      if (auditFiles(this.#directory).join() === files.join()) return verification;
+    }
   }
 
-  /** The last entries, oldest of them first. Lines that are no entries are left out. Default limit: 100. */
-  list(filter: { readonly plugin?: string; readonly limit?: number } = {}): AuditRecord[] {
-    const limit = filter.limit ?? 100;
+  /** The last entries that are wanted, oldest of them first. Lines that are no entries are left out. */
+  list(filter: AuditFilter = {}): AuditRecord[] {
+    const { limit = 100 } = filter;
     const found: AuditRecord[] = [];
-    for (const line of linesFromEnd(this.#file)) {
-      if (found.length >= limit) break;
-      const record = recordOf(line);
-      if (record !== undefined && (filter.plugin === undefined || record.plugin === filter.plugin)) found.push(record);
+    for (const file of [...auditFiles(this.#directory)].reverse()) {
+      for (const line of linesFromEnd(file)) {
+        if (found.length >= limit) return found.reverse();
+        const record = recordOf(line);
+        if (record !== undefined && isWanted(record, filter)) found.push(record);
+      }
     }
     return found.reverse();
   }
 
-  /** Runs while the chain is locked. Opened each time, so that a file moved away is noticed instead of written to. */
+  /** Every line as it was written, oldest first and without its newline: a copy that can be verified elsewhere. */
+  *lines(): Generator<string, void, undefined> {
+    for (const file of auditFiles(this.#directory)) {
+      for (const line of linesOf(file)) yield line.toString('utf8');
+    }
+  }
+
+  /** The last entry, as state.db has it: whoever keeps its hash elsewhere can tell whether the log was written anew. */
+  head(): Head {
+    return this.#options.chain.read();
+  }
+
+  /** Runs while the chain is locked. */
   #write(head: Head, entry: AuditEntry): Head {
-    const flags = constants.O_RDWR | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW;
-    const descriptor = openSync(this.#file, flags, 0o600);
+    const { descriptor, last, bytes, tornBytes } = this.#open(head);
     try {
-      const { last, bytes, tornBytes } = recover(descriptor, head);
-      const { line, hash } = sealLine({
-        seq: last.seq + 1,
-        at: new Date(this.#clock.now()).toISOString(),
-        action: entry.action,
-        ...(entry.plugin === undefined ? {} : { plugin: entry.plugin }),
-        detail: boundedDetail(entry.detail),
-        ...(tornBytes === 0 ? {} : { torn_bytes: tornBytes }),
-        prev: last.hash,
-      });
+      const { line, hash } = this.#sealed(entry, last, tornBytes);
       const added = appendLine(descriptor, bytes, line);
-      if (bytes === 0) syncFolder(dirname(this.#file));
+      if (bytes === 0) syncFolder(this.#directory);
       return { seq: last.seq + 1, hash, bytes: bytes + added };
     } finally {
       closeSync(descriptor);
     }
   }
 
+  /** Opened each time, so that a file moved away is noticed instead of written to. A full one is put by first. */
+  #open(head: Head): Recovered & { readonly descriptor: number } {
+    const { fileBytes = hostLimits.auditFileBytes } = this.#options;
+    const descriptor = openCurrent(this.file);
+    let isKept = false;
+    try {
+      const recovered = recover(descriptor, head, this.#directory);
+      isKept = recovered.bytes < fileBytes || recovered.last.seq === 0;
+      if (isKept) return { ...recovered, descriptor };
+      rotate(this.file, recovered.last.seq);
+      return { ...recovered, bytes: 0, descriptor: openCurrent(this.file) };
+    } finally {
+      if (!isKept) closeSync(descriptor);
+    }
+  }
+
+  #sealed({ action, plugin, detail }: AuditEntry, last: Head, tornBytes: number): ReturnType<typeof sealLine> {
+    const { clock, redact } = this.#options;
+    const mayTell = plugin !== undefined && redact !== undefined && saidByPlugins.has(action);
+    return sealLine({
+      seq: last.seq + 1,
+      at: new Date(clock.now()).toISOString(),
+      action,
+      ...(plugin === undefined ? {} : { plugin }),
+      detail: boundedDetail(mayTell ? redact(plugin, detail) : detail),
+      ...(tornBytes === 0 ? {} : { torn_bytes: tornBytes }),
+      prev: last.hash,
+    });
+  }
+
   #unwritable(error: unknown): MmmError<'STATE_UNREADABLE'> {
     const reason = error instanceof Error ? error.message : String(error);
     return new MmmError(
       'STATE_UNREADABLE',
-      `The audit log ${this.#file} could not be written: ${reason}. What was to be recorded there was therefore not ` +
+      `The audit log ${this.file} could not be written: ${reason}. What was to be recorded there was therefore not ` +
         'done. Free some disk space or make the file writable, and try again.',
-      { file: this.#file, reason },
+      { file: this.file, reason },
       { cause: error },
     );
   }
 }
 
-interface Recovered {
-  /** The entry to continue. */
-  readonly last: Head;
-  /** Length of the file, after a torn line was cut off. */
-  readonly bytes: number;
-  readonly tornBytes: number;
+function openCurrent(file: string): number {
+  return openSync(file, constants.O_RDWR | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW, 0o600);
 }
 
-/**
- * Finds where to go on. A process that was killed between writing a line and storing the head leaves whole lines after
- * the head, which are taken over if they continue the chain, or half a line, which is cut off and noted.
- */
-function recover(descriptor: number, head: Head): Recovered {
-  const { size } = fstatSync(descriptor);
-  if (size === head.bytes) return { last: head, bytes: size, tornBytes: 0 };
-  // Shorter or much longer is not what a crash leaves. Nothing is touched: the break in the chain is the evidence.
-  if (size < head.bytes || size > head.bytes + recoveryBytesMax) {
-    return { last: head, bytes: endLine(descriptor, size), tornBytes: 0 };
-  }
-  const rest = readAt(descriptor, head.bytes, size - head.bytes);
-  let last = head;
-  let start = 0;
-  for (let end = rest.indexOf(0x0a); end >= 0; end = rest.indexOf(0x0a, start)) {
-    const entry = unsealLine(rest.subarray(start, end));
-    if ('problem' in entry || entry.seq !== last.seq + 1 || entry.prev !== last.hash) {
-      return { last, bytes: endLine(descriptor, size), tornBytes: 0 };
-    }
-    start = end + 1;
-    last = { seq: entry.seq, hash: entry.hash, bytes: head.bytes + start };
-  }
-  const tornBytes = rest.length - start;
-  if (tornBytes > 0) ftruncateSync(descriptor, last.bytes);
-  return { last, bytes: last.bytes, tornBytes };
-}
-
-/**
- * Puts the newline that a foreign last line lacks, so that the next entry has a line of its own. Returns the length.
- */
-function endLine(descriptor: number, size: number): number {
-  if (size === 0 || readAt(descriptor, size - 1, 1)[0] === 0x0a) return size;
-  writeSync(descriptor, '\n');
-  return size + 1;
+function isWanted({ action, plugin, at }: AuditRecord, filter: AuditFilter): boolean {
+  if (filter.plugin !== undefined && plugin !== filter.plugin) return false;
+  if (filter.action !== undefined && action !== filter.action) return false;
+  return filter.since === undefined || Date.parse(at) >= filter.since.getTime();
 }
 
 /** Writes and syncs the whole line, or leaves the file as it was and throws. Returns the bytes written. */
@@ -202,16 +229,6 @@ function appendLine(descriptor: number, size: number, line: string): number {
       // Then half a line stays, which the next append cuts off and notes.
     }
     throw error;
-  }
-}
-
-/** A new file is only there after a power cut when its folder was written too. */
-function syncFolder(folder: string): void {
-  const descriptor = openSync(folder, constants.O_RDONLY);
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
   }
 }
 

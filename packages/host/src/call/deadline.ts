@@ -37,7 +37,8 @@ export class CallerDeadline {
   get endedBy(): WaitEnd {
     if (this.#endedBy !== undefined) return this.#endedBy;
     if (this.#caller?.aborted) return 'caller';
-    return this.leftMs <= 0 ? 'deadline' : undefined;
+    // A real timer may fire a fraction of a millisecond early, and another wait may have had the same deadline.
+    return this.leftMs < 1 ? 'deadline' : undefined;
   }
 
   get elapsedMs(): number {

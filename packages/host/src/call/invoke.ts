@@ -208,8 +208,8 @@ class Call {
   /** What the caller sees of what ended an attempt. */
   async #failure(error: unknown): Promise<MmmError> {
     const { endedBy } = this.#deadline;
-    const unavailable = MmmError.is(error, 'PLUGIN_UNAVAILABLE') && endedBy === 'deadline';
-    if (error instanceof MmmError && !unavailable) return error;
+    const unavailable = MmmError.is(error, 'PLUGIN_UNAVAILABLE') || MmmError.is(error, 'DEPENDENCY_FAILED');
+    if (error instanceof MmmError && !(unavailable && endedBy === 'deadline')) return error;
     if (endedBy === 'deadline') return timeoutError(this.#facts(), this.#waitingFor, error);
     if (endedBy === 'caller') return cancelledError(this.#facts());
     return await callError(error, this.#facts());
@@ -317,12 +317,16 @@ async function orAborted<T>(happens: Promise<T>, signal: AbortSignal | undefined
   }
 }
 
-/** How the session ended, as soon as that is known: the pipe closes before the process is gone. */
+/**
+ * How the session ended, as soon as that is known. The pipe closes before the process is gone, and one that lives on
+ * without it is ended by its session.
+ */
 async function exitReasonOf(session: Session | undefined, clock: Clock): Promise<ExitReason> {
   const unknown: ExitReason = { kind: 'protocol', detail: 'it closed its standard output', stderrTail: '' };
   if (session === undefined) return unknown;
   const known = new AbortController();
-  const late = clock.sleep(hostLimits.settleAfterExitMs, known.signal).then(
+  const lateMs = hostLimits.closedPipeGraceMs + hostLimits.settleAfterExitMs;
+  const late = clock.sleep(lateMs, known.signal).then(
     () => unknown,
     () => unknown,
   );

@@ -32,6 +32,9 @@ export function redactedConnection(connection: Connection, redactor: Redactor): 
     get isFull() {
       return connection.isFull;
     },
+    get isClosed() {
+      return connection.isClosed;
+    },
     room: () => connection.room(),
     counters: connection.counters,
     closed: connection.closed.then((cause) => redactor.value(cause)),

@@ -2,8 +2,8 @@ import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Manifest } from '@mmm/protocol';
 import { safeText } from '../display/safe-text.ts';
+import type { PathPart, Problem } from '../source/problem.ts';
 import { commandFor } from './compatible.ts';
-import type { PathPart, Problem } from './problem.ts';
 
 interface Reference {
   readonly path: readonly PathPart[];
@@ -35,6 +35,8 @@ function references(manifest: Manifest, platform: string): Reference[] {
   manifest.capabilities.forEach((capability, index) => {
     for (const key of ['input', 'output', 'config'] as const) add(['capabilities', index, key], capability[key]);
   });
+  const [step] = manifest.install?.command ?? [];
+  if (step !== undefined && /[/\\]/.test(step)) add(['install', 'command', 0], step);
   const [program] = commandFor(manifest, platform) ?? [];
   // A bare name is looked for in the system's program folders when the plugin is launched.
   if (program !== undefined && /[/\\]/.test(program)) {

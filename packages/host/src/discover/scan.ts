@@ -1,4 +1,4 @@
-import { lstatSync } from 'node:fs';
+import { lstatSync, realpathSync } from 'node:fs';
 import { readdir, realpath } from 'node:fs/promises';
 import { basename, join, sep } from 'node:path';
 import { MmmError, pluginName } from '@mmm/protocol';
@@ -6,6 +6,7 @@ import { safeText } from '../display/safe-text.ts';
 import { diskName } from '../home.ts';
 import { hostLimits } from '../limits.ts';
 import { type HostFacts, thisHost } from './compatible.ts';
+import type { ManifestMemory } from './manifest-memory.ts';
 import { choose, type Finding } from './precedence.ts';
 import { type PluginOrigin, type PluginSpec, readResolved } from './spec.ts';
 
@@ -44,7 +45,11 @@ interface Candidate {
  * Finds the plugins on the search path: by rank, then in the order of the path, then by folder name. Runs nothing of
  * them. Missing folders are fine; a broken plugin or an unreadable folder is a problem of the result. Never rejects.
  */
-export async function discover(searchPath: readonly SearchEntry[], host: HostFacts = thisHost()): Promise<Discovery> {
+export async function discover(
+  searchPath: readonly SearchEntry[],
+  host: HostFacts = thisHost(),
+  memory?: { readonly manifests: ManifestMemory; readonly nowMs: number },
+): Promise<Discovery> {
   const findings: Finding[] = [];
   const candidates: Candidate[] = [];
   const roots = new Set<string>();
@@ -60,11 +65,12 @@ export async function discover(searchPath: readonly SearchEntry[], host: HostFac
   const worker = async (): Promise<void> => {
     for (let index = next++; index < candidates.length; index = next++) {
       const candidate = candidates[index];
-      if (candidate !== undefined) read[index] = await readCandidate(candidate, host);
+      if (candidate !== undefined) read[index] = await readCandidate(candidate, host, memory);
     }
   };
   await Promise.all(Array.from({ length: hostLimits.discoveryConcurrency }, worker));
   findings.push(...read.filter((finding) => finding !== undefined));
+  await memory?.manifests.save();
   return choose(findings);
 }
 
@@ -103,13 +109,17 @@ function holdsManifest(directory: string): boolean {
   );
 }
 
-async function readCandidate(candidate: Candidate, host: HostFacts): Promise<Finding | undefined> {
+async function readCandidate(
+  candidate: Candidate,
+  host: HostFacts,
+  memory: Parameters<typeof discover>[2],
+): Promise<Finding | undefined> {
   const { directory, origin } = candidate;
   const expected = origin === 'installed' ? idOf(basename(directory)) : undefined;
   try {
-    const resolved = candidate.isLink ? await resolveLink(candidate) : directory;
+    const resolved = candidate.isLink ? resolveLink(candidate) : directory;
     if (resolved === undefined) return undefined;
-    const spec = await readResolved(resolved, origin, host);
+    const spec = await readResolved(resolved, origin, host, memory);
     if (origin === 'installed' && diskName(spec.id) !== basename(directory)) {
       const reason = `its manifest says it is "${spec.id}", and only ${diskName(spec.id)} may be called that`;
       throw folderError(directory, reason);
@@ -124,10 +134,11 @@ async function readCandidate(candidate: Candidate, host: HostFacts): Promise<Fin
 }
 
 /** Nothing for a link to a plain file, which is skipped like the file itself. */
-async function resolveLink({ directory, origin, root }: Candidate): Promise<string | undefined> {
+function resolveLink({ directory, origin, root }: Candidate): string | undefined {
   let resolved: string;
   try {
-    resolved = await realpath(directory);
+    // A thousand installed plugins are a thousand links, and each hop off the thread costs more than the look itself.
+    resolved = realpathSync.native(directory);
     if (!lstatSync(resolved).isDirectory()) return undefined;
   } catch (error) {
     throw folderError(directory, `it is a link that leads nowhere (${codeOf(error)})`);

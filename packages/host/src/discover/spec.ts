@@ -9,6 +9,7 @@ import { hostLimits } from '../limits.ts';
 import { checkFiles } from './bundle-files.ts';
 import { checkCompatible, type HostFacts, thisHost } from './compatible.ts';
 import { invalidEncoding, type ManifestFormat, manifestInvalid, parseManifest } from './manifest.ts';
+import { identityOf, type ManifestMemory } from './manifest-memory.ts';
 
 /** Where a plugin folder was found. The order is the order of precedence, highest first. */
 export type PluginOrigin = 'registered' | 'installed' | 'project' | 'user' | 'system' | 'path' | 'development';
@@ -59,12 +60,30 @@ export async function readSpec(
   return await readResolved(resolved, origin, host);
 }
 
-/** The same for a folder whose links are resolved already. */
+/** The same for a folder whose links are resolved already, with what an earlier scan remembered. */
 export async function readResolved(
   directory: string,
   origin: PluginOrigin,
   host: HostFacts | null,
+  memory?: { readonly manifests: ManifestMemory; readonly nowMs: number },
 ): Promise<PluginSpec> {
+  const toml = join(directory, 'plugin.toml');
+  const recalled = memory?.manifests.recall(toml);
+  if (recalled !== undefined && !hasYaml(directory)) {
+    const { manifest, manifestSha256 } = recalled;
+    if (host !== null) checkCompatible(manifest, host);
+    const platform = host?.platform ?? thisHost().platform;
+    if (checkFiles(directory, manifest, platform).length === 0) {
+      return deepFreeze({ id: manifest.plugin.name, directory, origin, manifestFile: toml, manifestSha256, manifest });
+    }
+  }
+  const identity = memory === undefined ? undefined : identityOf(toml, memory.nowMs);
+  const spec = await readFromFile(directory, origin, host);
+  if (spec.manifestFile === toml) memory?.manifests.remember(toml, identity, spec);
+  return spec;
+}
+
+async function readFromFile(directory: string, origin: PluginOrigin, host: HostFacts | null): Promise<PluginSpec> {
   const { file, format, bytes } = await readManifestFile(directory);
   let text: string;
   try {
@@ -89,10 +108,14 @@ async function readManifestFile(directory: string): Promise<ManifestSource> {
     if (yamlBytes !== undefined) return { file: yaml, format: 'yaml', bytes: yamlBytes };
     throw unreadable(directory, 'the folder', 'there is neither plugin.toml nor plugin.yaml in it');
   }
-  if (lstatSync(yaml, { throwIfNoEntry: false }) !== undefined) {
+  if (hasYaml(directory)) {
     throw unreadable(directory, 'the folder', 'there are both plugin.toml and plugin.yaml; keep exactly one');
   }
   return { file: toml, format: 'toml', bytes };
+}
+
+function hasYaml(directory: string): boolean {
+  return lstatSync(join(directory, 'plugin.yaml'), { throwIfNoEntry: false }) !== undefined;
 }
 
 /**

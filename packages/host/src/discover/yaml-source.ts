@@ -1,5 +1,5 @@
 import { isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, parseDocument, visit } from 'yaml';
-import { type PathPart, type Place, SourceIndex } from './problem.ts';
+import { type PathPart, type Place, SourceIndex } from '../source/problem.ts';
 
 /**
  * A real manifest has some hundreds of tokens. The YAML parser looks for repeated keys in quadratic time: at this

@@ -1,8 +1,15 @@
-import { type ExitReason, MmmError } from '@mmm/protocol';
+import { type EndingLimit, type ExitReason, MmmError } from '@mmm/protocol';
 import { safeLines, safeText } from './safe-text.ts';
 
 /** How many of a plugin's last lines an error shows; the log has the rest. */
 const linesShown = 5;
+
+const limitNames: Readonly<Record<EndingLimit, string>> = {
+  memory: 'memory',
+  cpu: 'processor time',
+  processes: 'processes',
+  disk: 'disk space',
+};
 
 /** What happened to a session, as the end of a sentence that begins with the plugin's name. */
 export function describeExit(reason: ExitReason): string {
@@ -21,6 +28,13 @@ export function describeExit(reason: ExitReason): string {
       return `was ended because it no longer answered: ${safeText(reason.detail)}`;
     case 'sandbox':
       return `was ended by its sandbox: ${safeText(reason.detail)}`;
+    case 'start_timeout':
+      return `was ended because it did not answer initialize within ${reason.timeoutMs / 1000} s`;
+    case 'memory':
+    case 'cpu':
+    case 'processes':
+    case 'disk':
+      return `went over its limit of ${limitNames[reason.kind]}: ${safeText(reason.detail)}`;
   }
 }
 

@@ -3,7 +3,7 @@ import { type AddressKind, addressKind } from './address.ts';
 import { type EgressRule, formatAuthority, ruleCovers, type Target } from './rule.ts';
 
 /** Why a connection was refused: for programs. */
-export type RefusalReason = 'malformed' | 'not_granted' | 'address' | 'unresolved' | 'not_supported';
+export type RefusalReason = 'malformed' | 'not_granted' | 'address' | 'unresolved' | 'not_supported' | 'unrecorded';
 
 export interface Refusal {
   readonly allowed: false;
@@ -21,8 +21,8 @@ export function coveringRules(rules: readonly EgressRule[], target: Target): rea
 
 /**
  * Rules × host × port × resolved addresses. Pure. Allowed are exactly those addresses that may be dialled: public ones,
- * and private and loopback ones when a covering rule says `private`. A link-local address, where clouds serve
- * credentials, is never reached by a name: a private rule must spell out the address itself.
+ * and private and loopback ones when a covering rule says `private`. Where clouds serve credentials, at link-local and
+ * some other addresses, is never reached by a name: a private rule must spell out the address itself.
  */
 export function decide(rules: readonly EgressRule[], target: Target, addresses: readonly string[]): Verdict {
   const covering = coveringRules(rules, target);
@@ -44,7 +44,7 @@ export function decide(rules: readonly EgressRule[], target: Target, addresses: 
 function isOpen(kind: AddressKind, isPrivate: boolean, isLiteral: boolean): boolean {
   if (kind === 'public') return true;
   if (kind === 'private' || kind === 'loopback') return isPrivate;
-  return kind === 'link_local' && isPrivate && isLiteral;
+  return (kind === 'link_local' || kind === 'metadata') && isPrivate && isLiteral;
 }
 
 const kindNames: Readonly<Record<AddressKind, string>> = {
@@ -52,6 +52,7 @@ const kindNames: Readonly<Record<AddressKind, string>> = {
   private: 'a private address',
   loopback: 'an address of this machine',
   link_local: 'a link-local address',
+  metadata: 'an address where clouds serve credentials',
   special: 'a reserved address',
 };
 
@@ -70,6 +71,12 @@ export function malformed(text: string): Refusal {
   // Quoted by JSON and cut: what is refused may hold anything.
   const quoted = JSON.stringify(text.slice(0, 200));
   return { allowed: false, reason: 'malformed', message: `${quoted} is not a target this proxy can read.` };
+}
+
+/** Nothing is reached that could not be written into the audit log first. */
+export function unrecorded(target: Target): Refusal {
+  const message = `${nameOf(target)} was not connected to: the audit log of the host cannot be written.`;
+  return { allowed: false, reason: 'unrecorded', message };
 }
 
 export function unresolved(target: Target, why: string): Refusal {

@@ -18,6 +18,7 @@ export type FetchResponse = Result<HostMethods['fetch']>;
 export interface FetchParts {
   readonly clock: Clock;
   readonly traffic: Traffic;
+  /** Ends the request. A reason that is an RpcError is what the plugin gets; without one it was cancelled. */
   readonly signal: AbortSignal;
   readonly certificates?: readonly string[];
   judge(target: Target): Promise<Verdict>;
@@ -35,7 +36,9 @@ export async function fetchOnce(request: FetchRequest, parts: FetchParts): Promi
   const timeoutMs = Math.min(request.timeout_ms ?? hostLimits.fetchTimeoutMs, hostLimits.fetchTimeoutMaxMs);
   const over = new AbortController();
   const abort = (): void => {
-    over.abort(RpcError.of('RequestCancelled', `The request to ${nameOf(target)} was cancelled.`));
+    const { reason } = parts.signal;
+    const cancelled = `The request to ${nameOf(target)} was cancelled.`;
+    over.abort(reason instanceof RpcError ? reason : RpcError.of('RequestCancelled', cancelled));
   };
   const timer = parts.clock.after(timeoutMs, () => {
     over.abort(
@@ -132,10 +135,12 @@ async function exchange(socket: Socket, parts: Exchange, signal: AbortSignal): P
       path: `${url.pathname}${url.search}`,
       headers: { accept: '*/*', 'accept-encoding': acceptedCodings, ...parts.headers, host, connection: 'close' },
       setHost: false,
+      insecureHTTPParser: false,
       maxHeaderSize: hostLimits.proxyHeaderBytes,
     });
     request.once('response', resolve);
     request.on('error', reject);
+    request.once('upgrade', () => reject(protocolChanged()));
     signal.addEventListener('abort', () => socket.destroy(), { once: true });
     request.end(body);
   });
@@ -172,6 +177,10 @@ function networkFailed(error: unknown, target: Target): RpcError {
   const why = { refused: 'refused the connection', unreachable: 'cannot be reached', cut: 'broke off the connection' };
   const sentence = why[reason as keyof typeof why] ?? `sent an answer that is not valid HTTP (${String(message)})`;
   return failed(`${nameOf(target)} ${sentence}.`, reason, target);
+}
+
+function protocolChanged(): Error {
+  return Object.assign(new Error('a change of protocol that nobody asked for'), { code: 'HPE_UPGRADE' });
 }
 
 function tlsFailed(error: Error, target: Target): RpcError {

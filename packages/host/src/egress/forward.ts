@@ -15,6 +15,8 @@ export interface ForwardParts {
   readonly addresses: readonly string[];
   readonly clock: Clock;
   readonly ended: EndOfConnection;
+  /** Told of the connection to the host as soon as it is there. */
+  connected(upstream: Socket): void;
 }
 
 /**
@@ -26,12 +28,15 @@ export async function forward(request: IncomingMessage, response: ServerResponse
   if (headers === undefined) return fail(request, response, 400, 'only the transfer coding "chunked" is passed on');
   const gone = new AbortController();
   response.once('close', () => gone.abort());
+  // Cut while it was judged: its end has been told already.
+  if (response.destroyed) return;
   let socket: Socket;
   try {
     socket = await dial(parts.addresses, parts.target.port, { clock: parts.clock, signal: gone.signal });
   } catch (error) {
     return fail(request, response, 502, `the host could not be reached (${codeOf(error)})`);
   }
+  parts.connected(socket);
   socket.once('close', () => parts.ended(socket.bytesWritten, socket.bytesRead));
   await new Promise<void>((resolve) => {
     const upstream = httpRequest({
@@ -40,6 +45,7 @@ export async function forward(request: IncomingMessage, response: ServerResponse
       path: parts.path,
       headers,
       setHost: false,
+      insecureHTTPParser: false,
       maxHeaderSize: hostLimits.proxyHeaderBytes,
     });
     upstream.on('response', (answer) => {
@@ -48,9 +54,15 @@ export async function forward(request: IncomingMessage, response: ServerResponse
       // An answer that broke off must not look complete.
       answer.once('error', () => response.destroy());
     });
-    upstream.on('error', (error) => {
+    const broken = (why: string): void => {
       if (response.headersSent) response.destroy();
-      else fail(request, response, 502, `the connection broke off (${codeOf(error)})`);
+      else fail(request, response, 502, why);
+    };
+    upstream.on('error', (error) => broken(`the connection broke off (${codeOf(error)})`));
+    // Without this an answer that changes the protocol would be the end of the connection and not of the request.
+    upstream.once('upgrade', (_answer, socket) => {
+      socket.destroy();
+      broken('the host changed the protocol, which nobody asked for');
     });
     request.once('error', () => upstream.destroy());
     response.once('close', () => {

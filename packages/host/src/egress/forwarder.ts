@@ -3,6 +3,8 @@ import type { EgressRule } from './rule.ts';
 /** Where the proxy is found inside the sandbox. The address belongs to that plugin alone: it has its own network. */
 const proxyPort = 3128;
 const proxyUrl = `http://127.0.0.1:${proxyPort}`;
+/** The same listener speaks both. The `h` leaves names to the host: the plugin's network has no resolver. */
+const socksUrl = `socks5h://127.0.0.1:${proxyPort}`;
 
 /** The programs a forwarder is made of, by absolute path. */
 export interface ForwarderTools {
@@ -22,17 +24,18 @@ export interface EgressPlan {
 }
 
 /**
- * Tells programs of the proxy, each in its own way. `NO_PROXY` is empty: also what the plugin calls this machine is
- * outside of its network.
+ * Tells programs of the proxy, each in its own way: web clients read the variable of their scheme, and what speaks
+ * another protocol (MQTT, databases) `ALL_PROXY`, which it can only follow by SOCKS. `NO_PROXY` is empty: also what the
+ * plugin calls this machine is outside of its network.
  */
 export const proxyVariables: Readonly<Record<string, string>> = {
   HTTP_PROXY: proxyUrl,
   HTTPS_PROXY: proxyUrl,
-  ALL_PROXY: proxyUrl,
+  ALL_PROXY: socksUrl,
   NO_PROXY: '',
   http_proxy: proxyUrl,
   https_proxy: proxyUrl,
-  all_proxy: proxyUrl,
+  all_proxy: socksUrl,
   no_proxy: '',
   // Node reads the variables above only when told to, from version 22.21 and 24 on.
   NODE_USE_ENV_PROXY: '1',

@@ -1,13 +1,16 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '@mmm/rpc';
 import { hostLimits } from '../limits.ts';
 import { malformed, nameOf, type Refusal, type Verdict } from './decide.ts';
-import { dial } from './dial.ts';
 import { forward } from './forward.ts';
+import { IdleCut } from './idle-cut.ts';
 import { parseAuthority, type Target } from './rule.ts';
-import type { Traffic } from './traffic.ts';
+import { socksVersion } from './socks.ts';
+import { serveSocks } from './socks-door.ts';
+import { type Traffic, unreadable } from './traffic.ts';
+import { join, openTunnel, type TunnelParts } from './tunnel.ts';
 
 export interface ProxyParts {
   readonly clock: Clock;
@@ -16,21 +19,23 @@ export interface ProxyParts {
   judge(target: Target): Promise<Verdict>;
 }
 
-/** What is recorded instead of a target that could not be read: it may hold anything, secrets included. */
-const unreadable = '(unreadable)';
-
 /**
- * The way out of one launch: an HTTP proxy that knows one list of hosts. Whoever reaches it is that plugin, so it asks
- * for no password. It opens tunnels (CONNECT) and passes plain requests on (absolute form), both only to addresses it
- * has judged. Everything else is refused with a sentence that says why.
+ * The way out of one launch: a proxy that knows one list of hosts and speaks HTTP and SOCKS 5 on the same socket.
+ * Whoever reaches it is that plugin, so it asks for no password. It opens tunnels (CONNECT of both) and passes plain
+ * requests on (absolute form), all only to addresses it has judged; what a tunnel carries is not read. Everything else
+ * is refused with a sentence that says why.
  */
 export class EgressProxy {
   readonly server: Server;
   readonly #parts: ProxyParts;
+  readonly #tunnels: TunnelParts;
+  readonly #idle: IdleCut;
   readonly #sockets = new Set<Duplex>();
 
   constructor(parts: ProxyParts) {
     this.#parts = parts;
+    this.#idle = new IdleCut(parts.clock);
+    this.#tunnels = { ...parts, connected: (upstream) => this.#connected(upstream) };
     this.server = createServer(
       {
         maxHeaderSize: hostLimits.proxyHeaderBytes,
@@ -39,21 +44,19 @@ export class EgressProxy {
         // A body may take its time: the plugin's own deadline is what ends it.
         requestTimeout: 0,
         noDelay: true,
+        // Whatever the program around this host set: two readings of one message are how requests are smuggled.
+        insecureHTTPParser: false,
       },
       (request, response) => void this.#forward(request, response).catch(() => response.destroy()),
     );
     this.server.maxConnections = hostLimits.proxyConnections;
-    this.server.on('connection', (socket) => this.#track(socket));
+    this.#chooseProtocol();
     this.server.on('connect', (request, client, head) => {
       void this.#tunnel(request, client, head).catch(() => client.destroy());
     });
     this.server.on('upgrade', (_request, client) => {
       client.on('error', () => undefined);
-      this.#refuse(client, unreadable, {
-        allowed: false,
-        reason: 'not_supported',
-        message: 'This proxy upgrades no request; open a tunnel with CONNECT instead.',
-      });
+      this.#refuse(client, unreadable, notSupported('upgrades no request; open a tunnel with CONNECT instead'));
     });
   }
 
@@ -75,9 +78,39 @@ export class EgressProxy {
     this.#sockets.clear();
   }
 
+  /** The first byte of a client says which protocol it speaks; only then is it served. */
+  #chooseProtocol(): void {
+    const [serveHttp] = this.server.listeners('connection');
+    if (serveHttp === undefined) throw new Error('an HTTP server listens for connections');
+    this.server.removeAllListeners('connection');
+    this.server.on('connection', (client: Socket) => {
+      this.#track(client);
+      const late = this.#parts.clock.after(hostLimits.proxyHeaderTimeoutMs, () => client.destroy()).unref();
+      const cut = (): void => void client.destroy();
+      client.once('close', () => late.cancel());
+      client.on('error', cut).once('end', cut);
+      client.once('data', (first: Buffer) => {
+        late.cancel();
+        client.off('end', cut);
+        client.pause();
+        client.unshift(first);
+        if (first[0] === socksVersion) void serveSocks(client, this.#tunnels).catch(cut);
+        else {
+          serveHttp.call(this.server, client);
+          client.resume();
+        }
+      });
+    });
+  }
+
   #track(socket: Duplex): void {
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
+  }
+
+  #connected(upstream: Socket): void {
+    this.#track(upstream);
+    this.#idle.watch(upstream);
   }
 
   async #tunnel(request: IncomingMessage, client: Duplex, head: Buffer): Promise<void> {
@@ -86,40 +119,24 @@ export class EgressProxy {
     const authority = parseAuthority(asked);
     if (authority === undefined) return this.#refuse(client, unreadable, malformed(asked));
     const target: Target = { scheme: 'tunnel', ...authority };
-    const verdict = await this.#parts.judge(target);
-    if (!verdict.allowed) return this.#refuse(client, nameOf(target), verdict);
-    const gone = new AbortController();
-    client.once('close', () => gone.abort());
-    if (client.destroyed) return;
-    let upstream: Socket;
-    try {
-      upstream = await dial(verdict.addresses, target.port, {
-        clock: this.#parts.clock,
-        signal: gone.signal,
-        halfOpen: true,
-      });
-    } catch (error) {
-      answer(
-        client,
-        '502 Bad Gateway',
-        'x-mmm-error',
-        codeOf(error),
-        `${asked} could not be reached: ${codeOf(error)}.`,
-      );
-      return;
+    const { 'content-length': length, 'transfer-encoding': coding } = request.headers;
+    if (length !== undefined || coding !== undefined || hasTwoHosts(request)) {
+      return this.#refuse(client, nameOf(target), ambiguous('a CONNECT request has no content and one Host header'));
     }
-    this.#track(upstream);
-    const ended = this.#parts.traffic.allowed(target);
-    upstream.once('close', (hadError) => {
-      ended(upstream.bytesWritten, upstream.bytesRead);
-      if (hadError) client.destroy();
-      else endAfterWrites(client);
-    });
-    client.once('close', () => endAfterWrites(upstream));
-    client.write('HTTP/1.1 200 Connection Established\r\n\r\n');
-    if (head.length > 0) upstream.write(head);
-    client.pipe(upstream);
-    upstream.pipe(client);
+    const way = await openTunnel(client, target, this.#tunnels);
+    switch (way.kind) {
+      case 'gone':
+        return;
+      case 'refused':
+        return this.#refuse(client, nameOf(target), way.refusal);
+      case 'failed':
+        answer(client, '502 Bad Gateway', 'x-mmm-error', way.code, `${asked} could not be reached: ${way.code}.`);
+        return;
+      case 'open':
+        client.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+        if (head.length > 0) way.upstream.write(head);
+        join(client, way.upstream);
+    }
   }
 
   async #forward(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -128,6 +145,12 @@ export class EgressProxy {
     const place = parseAuthority(authority, 80);
     if (place === undefined) return this.#deny(request, response, unreadable, malformed(asked));
     const target: Target = { scheme: 'http', ...place };
+    if (!/^1\.[01]$/.test(request.httpVersion)) {
+      return this.#deny(request, response, nameOf(target), notSupported('takes requests of HTTP/1.1 and 1.0 only'));
+    }
+    if (hasTwoHosts(request)) {
+      return this.#deny(request, response, nameOf(target), ambiguous('a request has one Host header'));
+    }
     const verdict = await this.#parts.judge(target);
     if (!verdict.allowed) return this.#deny(request, response, nameOf(target), verdict);
     await forward(request, response, {
@@ -136,6 +159,7 @@ export class EgressProxy {
       addresses: verdict.addresses,
       clock: this.#parts.clock,
       ended: this.#parts.traffic.allowed(target),
+      connected: (upstream) => this.#connected(upstream),
     });
   }
 
@@ -155,15 +179,28 @@ export class EgressProxy {
   #refuse(client: Duplex, asked: string, refusal: Refusal): void {
     this.#parts.traffic.refused(asked, refusal);
     const status = statusOf(refusal);
-    const phrase = status === 400 ? 'Bad Request' : status === 502 ? 'Bad Gateway' : 'Forbidden';
-    answer(client, `${status} ${phrase}`, 'x-mmm-denied', refusal.reason, refusal.message);
+    answer(client, `${status} ${STATUS_CODES[status]}`, 'x-mmm-denied', refusal.reason, refusal.message);
   }
 }
 
 /** A name without an address is no refusal: the way is open and leads nowhere. */
 function statusOf({ reason }: Refusal): number {
   if (reason === 'malformed') return 400;
+  if (reason === 'unrecorded') return 503;
   return reason === 'unresolved' ? 502 : 403;
+}
+
+function notSupported(what: string): Refusal {
+  return { allowed: false, reason: 'not_supported', message: `This proxy ${what}.` };
+}
+
+/** What two programs could read in two ways is passed on to none. */
+function ambiguous(rule: string): Refusal {
+  return { allowed: false, reason: 'malformed', message: `The request could be read in two ways: ${rule}.` };
+}
+
+function hasTwoHosts({ rawHeaders }: IncomingMessage): boolean {
+  return rawHeaders.filter((text, index) => index % 2 === 0 && text.toLowerCase() === 'host').length > 1;
 }
 
 function answer(client: Duplex, status: string, header: string, value: string, sentence: string): void {
@@ -176,17 +213,4 @@ function answer(client: Duplex, status: string, header: string, value: string, s
     'connection: close',
   ];
   client.end(`${headers.join('\r\n')}\r\n\r\n${body}`);
-}
-
-/** What was accepted is still delivered; what comes in from there is not waited for. */
-function endAfterWrites(stream: Duplex): void {
-  if (stream.destroyed) return;
-  stream.once('finish', () => stream.destroy());
-  stream.end();
-  if (stream.writableFinished) stream.destroy();
-}
-
-function codeOf(error: unknown): string {
-  const { code } = error as { code?: unknown };
-  return typeof code === 'string' && /^[A-Z0-9_]{1,40}$/.test(code) ? code : 'FAILED';
 }

@@ -16,6 +16,7 @@ import {
   type Clock,
   type Connection,
   type ConnectionFault,
+  type ConnectionLimits,
   type ConnectionOptions,
   connect,
 } from '@mmm/rpc';
@@ -26,9 +27,11 @@ import { hostLimits } from '../limits.ts';
 import type { PermittedPlugin } from '../permit/permitted.ts';
 import type { LaunchCommand } from '../sandbox/launch-command.ts';
 import { issuesSentence } from '../schema/field-issues.ts';
-import type { Child } from '../spawn/child.ts';
-import { LiveSession, type StopChild } from './live-session.ts';
+import type { Child, ChildExit } from '../spawn/child.ts';
+import { exitReason, LiveSession, type StopChild } from './live-session.ts';
 import type { Session } from './session.ts';
+
+const mebibyte = 1024 * 1024;
 
 /** What `initialize` carries besides the plugin itself, and where what the plugin says goes. */
 export interface HandshakeServices {
@@ -42,6 +45,10 @@ export interface HandshakeServices {
   readonly launchedAtMs: number;
   /** What this plugin may ask of the host: requests and notifications, each checked against its grants. */
   hostApi(plugin: PermittedPlugin): Pick<ConnectionOptions, 'requests' | 'notifications'>;
+  /** Asked when something is overdue: while somebody debugs the plugin, nothing is. */
+  isDebugged(child: Child): boolean;
+  /** Bytes of its standard output that are read in a second. Default: any number. */
+  readonly outputBytesPerSecond?: number;
   /** A line on stdout that was not a message. */
   onStray(line: string, cut: boolean): void;
   /** An irregularity on the wire, named for the log. */
@@ -65,17 +72,16 @@ export async function handshake(
   const opened = connect(child.transport, {
     framing: manifest.plugin.framing,
     clock: services.clock,
-    limits:
-      manifest.limits.message_mb === undefined
-        ? {}
-        : { messageBytes: Math.round(manifest.limits.message_mb * 1048576) },
+    limits: connectionLimits(manifest, services.outputBytesPerSecond),
     ...services.hostApi(plugin),
     onStray: (line, info) => {
       child.addToTail?.(line);
       services.onStray(line, info.cut);
     },
     onFault: services.onFault,
-    accept: (method, kind) => turn.accept(method, kind),
+    holdsDeadlines: () => services.isDebugged(child),
+    // The order of the bytes decides: what stands behind the answer may be read before anybody took the answer.
+    accept: (method, kind) => turn.accept(method, kind, opened.inFlight === 0),
   });
   const connection = redactor === undefined ? opened : redactedConnection(opened, redactor);
   // Answers of a dying process are drained first; then its calls are settled although the pipes may stay open.
@@ -94,6 +100,7 @@ export async function handshake(
       loadMs: services.clock.monotonic() - services.launchedAtMs,
       clock: services.clock,
       stopChild: services.stopChild,
+      isDebugged: () => services.isDebugged(child),
     });
   } catch (error) {
     connection.close('the handshake failed');
@@ -103,9 +110,18 @@ export async function handshake(
   }
 }
 
+function connectionLimits({ limits }: Manifest, inboundBytesPerSecond: number | undefined): Partial<ConnectionLimits> {
+  return {
+    ...(limits.message_mb === undefined ? {} : { messageBytes: Math.round(limits.message_mb * mebibyte) }),
+    ...(inboundBytesPerSecond === undefined ? {} : { inboundBytesPerSecond }),
+  };
+}
+
 /** Until initialize is answered only `log` may pass; any other request then fails the launch. */
 class Turn {
   readonly violated: Promise<string>;
+  /** The request that came too early. An answer right behind it may be handled before anybody waited for this. */
+  violation: string | undefined;
   #open = false;
   #violate: (method: string) => void = () => undefined;
 
@@ -119,9 +135,12 @@ class Turn {
     this.#open = true;
   }
 
-  accept(method: string, kind: 'request' | 'notification'): true | RpcError {
-    if (this.#open || method === 'log') return true;
-    if (kind === 'request') this.#violate(method);
+  accept(method: string, kind: 'request' | 'notification', isAnswered: boolean): true | RpcError {
+    if (this.#open || isAnswered || method === 'log') return true;
+    if (kind === 'request') {
+      this.violation ??= method;
+      this.#violate(method);
+    }
     return RpcError.of('NotInitialized', `"${safeText(method)}" came before initialize was answered.`);
   }
 }
@@ -155,20 +174,24 @@ async function requestInitialize(
     },
     { timeoutMs, ...(signal === undefined ? {} : { signal }) },
   );
-  const outOfTurn = turn.violated.then((method) => {
-    throw new MmmError(
-      'HANDSHAKE_REFUSED',
-      `Plugin "${id}" sent the request "${safeText(method)}" before it answered initialize. ` +
-        'Only log is accepted until then.',
-      { plugin: id, reason: `request ${safeText(method)} out of turn`, stderrTail: child.stderrTail() },
-    );
-  });
+  const outOfTurn = turn.violated.then((method) => Promise.reject(tooEarly(method, id, child)));
   try {
-    return await Promise.race([answered, outOfTurn]);
+    const answer = await Promise.race([answered, outOfTurn]);
+    if (turn.violation !== undefined) throw tooEarly(turn.violation, id, child);
+    return answer;
   } catch (error) {
     answered.catch(() => undefined);
     throw await launchError(error, plugin, child, timeoutMs);
   }
+}
+
+function tooEarly(method: string, id: string, child: Child): MmmError<'HANDSHAKE_REFUSED'> {
+  return new MmmError(
+    'HANDSHAKE_REFUSED',
+    `Plugin "${id}" sent the request "${safeText(method)}" before it answered initialize. ` +
+      'Only log is accepted until then.',
+    { plugin: id, reason: `request ${safeText(method)} out of turn`, stderrTail: child.stderrTail() },
+  );
 }
 
 /** Replaces what the pipe saw by what happened to the process: its exit, its own words, or its silence. */
@@ -196,13 +219,14 @@ async function launchError(error: unknown, plugin: PermittedPlugin, child: Child
     child.kill('SIGKILL');
     const exit = await child.exited;
     const stderrTail = child.stderrTail();
-    if (exit.sandboxFailed === true) return sandboxError(id, stderrTail);
-    const how = exit.signal === null ? `exited with code ${exit.code ?? -1}` : `was ended by ${exit.signal}`;
+    if (exit.sandboxFailed === true) return sandboxError(id, exit, stderrTail);
+    const how = howItEnded(exit, child);
     return new MmmError('LAUNCH_FAILED', withTail(`Plugin "${id}" ${how} before it answered initialize.`, stderrTail), {
       plugin: id,
       stage: 'handshake',
       reason: how,
       stderrTail,
+      exit: exitReason(exit, undefined, stderrTail, child.breach),
     });
   }
   const issues = issuesSentence(error.issues ?? []);
@@ -214,11 +238,17 @@ async function launchError(error: unknown, plugin: PermittedPlugin, child: Child
   });
 }
 
+function howItEnded({ code, signal }: ChildExit, { breach }: Child): string {
+  if (breach !== undefined) return `was ended because ${breach.detail},`;
+  return signal === null ? `exited with code ${code ?? -1}` : `was ended by ${signal}`;
+}
+
 /** Not one byte of the plugin ran: what failed is between bubblewrap and the machine. */
-function sandboxError(id: string, stderrTail: string): MmmError {
+function sandboxError(id: string, exit: ChildExit, stderrTail: string): MmmError {
   const sentence = withTail(`Plugin "${id}" was not started: its sandbox could not be set up.`, stderrTail);
   const reason = 'the sandbox could not be set up';
-  return new MmmError('LAUNCH_FAILED', sentence, { plugin: id, stage: 'sandbox', reason, stderrTail });
+  const data = { plugin: id, stage: 'sandbox', reason, stderrTail } as const;
+  return new MmmError('LAUNCH_FAILED', sentence, { ...data, exit: exitReason(exit, undefined, stderrTail) });
 }
 
 function withTail(sentence: string, stderrTail: string): string {

@@ -4,6 +4,7 @@ import { hostLimits } from '../limits.ts';
 import type { PermittedPlugin } from '../permit/permitted.ts';
 import type { EnforcementReport } from '../sandbox/launch-command.ts';
 import type { Child, ChildExit } from '../spawn/child.ts';
+import type { LimitBreach } from '../watchdog/breach.ts';
 import type { Session, SessionEnd } from './session.ts';
 
 /** How a child is brought to an end; `spawn/stop.ts` for a process. Injected, because stages call no other stage. */
@@ -15,6 +16,7 @@ export interface LiveSessionParts extends Pick<Session, SessionFacts> {
   readonly child: Child;
   readonly clock: Clock;
   readonly stopChild: StopChild;
+  isDebugged(): boolean;
 }
 
 /** The only implementation of Session. Its one mutable fact is the first cause that was seen. */
@@ -30,6 +32,7 @@ export class LiveSession implements Session {
   readonly #child: Child;
   readonly #clock: Clock;
   readonly #stopChild: StopChild;
+  readonly #isDebugged: () => boolean;
   /** Set by the host before it ends the process itself: the exit that follows is not the plugin's doing. */
   #cause: SessionEnd | undefined;
   #stopping: Promise<ExitReason> | undefined;
@@ -45,8 +48,13 @@ export class LiveSession implements Session {
     this.#child = parts.child;
     this.#clock = parts.clock;
     this.#stopChild = parts.stopChild;
+    this.#isDebugged = () => parts.isDebugged();
     this.exited = this.#end();
     void this.connection.closed.then((cause) => this.#connectionClosed(cause));
+  }
+
+  isDebugged(): boolean {
+    return this.#isDebugged();
   }
 
   stop(reason: string): Promise<ExitReason> {
@@ -72,7 +80,7 @@ export class LiveSession implements Session {
     // Answers that were already in the pipe when the process died are read before calls are failed.
     this.connection.close('the process ended');
     await this.connection.closed;
-    return exitReason(exit, this.#cause, this.#child.stderrTail());
+    return exitReason(exit, this.#cause, this.#child.stderrTail(), this.#child.breach);
   }
 
   /** A plugin that lives on without its pipe can answer nothing: it gets a moment to exit, then it is killed. */
@@ -91,8 +99,15 @@ export class LiveSession implements Session {
 }
 
 /** Turns an exit and what the host had decided before it into the one reason that is reported. */
-export function exitReason(exit: ChildExit, cause: SessionEnd | undefined, stderrTail: string): ExitReason {
+export function exitReason(
+  exit: ChildExit,
+  cause: SessionEnd | undefined,
+  stderrTail: string,
+  breach?: Pick<LimitBreach, 'kind' | 'detail'>,
+): ExitReason {
   if (cause?.kind === 'requested') return { kind: 'requested' };
+  // Before what the host noticed of it: a plugin that is ended for its memory may have stopped reading before.
+  if (breach !== undefined) return { kind: breach.kind, detail: breach.detail, stderrTail };
   if (cause !== undefined) return { kind: cause.kind, detail: cause.detail, stderrTail };
   if (exit.sandboxFailed === true) return { kind: 'sandbox', detail: 'it could not be set up', stderrTail };
   if (exit.signal !== null) return { kind: 'signal', signal: exit.signal, stderrTail };

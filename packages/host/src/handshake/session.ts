@@ -17,6 +17,8 @@ export interface Session {
   readonly loadMs: number;
   /** Resolves once, after the process is gone and every pending call was settled; never rejects. */
   readonly exited: Promise<ExitReason>;
+  /** Whether somebody debugs it now: its silence means nothing then. */
+  isDebugged(): boolean;
   /** shutdown request → stdin end → SIGTERM → SIGKILL; resolves when the process is gone. */
   stop(reason: string): Promise<ExitReason>;
   /** SIGKILL of the group at once; `cause` becomes the reason unless the session had ended already. */

@@ -19,7 +19,7 @@ export interface LogLine {
 }
 
 export interface PluginLogOptions {
-  /** Default: `wireLimits.logLinesPerSecond`. */
+  /** Default: `hostLimits.logLinesPerSecond`. */
   readonly linesPerSecond?: number;
   /** Default: `hostLimits.logBytesPerSecond`. */
   readonly bytesPerSecond?: number;
@@ -29,6 +29,8 @@ export interface PluginLogOptions {
   readonly fileBytes?: number;
   /** Told of each line after the bounds on rate and length, before it is written. What it throws is dropped. */
   readonly onLine?: (line: LogLine) => void;
+  /** Told of lines over the rate, as they are dropped. */
+  readonly onDropped?: (lines: number) => void;
   /** Files kept, the current one included. Default: `hostLimits.logFiles`. */
   readonly files?: number;
 }
@@ -41,8 +43,9 @@ export interface PluginLogOptions {
 export class PluginLog {
   readonly #file: string;
   readonly #clock: Clock;
-  readonly #options: Required<Omit<PluginLogOptions, 'onLine'>>;
+  readonly #options: Required<Omit<PluginLogOptions, 'onLine' | 'onDropped'>>;
   readonly #onLine: PluginLogOptions['onLine'];
+  readonly #onDropped: PluginLogOptions['onDropped'];
   #descriptor: number | undefined;
   readonly #rate: LineRate;
   #dropped = 0;
@@ -55,13 +58,14 @@ export class PluginLog {
     this.#file = file;
     this.#clock = clock;
     this.#options = {
-      linesPerSecond: options.linesPerSecond ?? wireLimits.logLinesPerSecond,
+      linesPerSecond: options.linesPerSecond ?? hostLimits.logLinesPerSecond,
       bytesPerSecond: options.bytesPerSecond ?? hostLimits.logBytesPerSecond,
       lineBytes: options.lineBytes ?? wireLimits.logLineBytes,
       fileBytes: options.fileBytes ?? hostLimits.logFileBytes,
       files: options.files ?? hostLimits.logFiles,
     };
     this.#onLine = options.onLine;
+    this.#onDropped = options.onDropped;
     this.#rate = new LineRate(this.#options, clock);
   }
 
@@ -98,6 +102,7 @@ export class PluginLog {
   drop(lines: number): void {
     if (this.#closed || lines === 0) return;
     this.#dropped += lines;
+    this.#onDropped?.(lines);
     this.#report ??= this.#clock.after(1000, () => this.#reportDropped()).unref();
   }
 

@@ -51,7 +51,9 @@ export interface LatencySummary {
 }
 
 /** What a person wants to know of the statistics. */
-export function summarize(statistics: PluginStatistics): LatencySummary {
+export function summarize(
+  statistics: Pick<PluginStatistics, 'executions' | 'failures' | 'totalMs' | 'maxMs' | 'buckets'>,
+): LatencySummary {
   const { executions, failures, totalMs, maxMs, buckets } = statistics;
   if (executions === 0) {
     return { averageMs: null, p50Ms: null, p95Ms: null, p99Ms: null, maxMs: null, failureShare: null };

@@ -1,5 +1,5 @@
-import type { Permission } from '@mmm/protocol';
-import { parseNetworkTarget } from './host-address.ts';
+import type { Permission, PermissionEntry } from '@mmm/protocol';
+import { type NetworkTarget, parseNetworkTarget } from './host-address.ts';
 import { isWithin, treeOf } from './paths.ts';
 
 /**
@@ -42,6 +42,55 @@ export function covers(granted: Permission, needed: Permission): boolean {
     case 'project':
       return needed.kind === granted.kind && coversAccess(granted.access, needed.access);
   }
+}
+
+/**
+ * Whether what is asked for and what is refused have anything in common: a refused host lies below a wildcard that is
+ * asked for, a refused folder in one that is. To refuse writing leaves reading; to refuse reading refuses both.
+ */
+export function overlaps(asked: Permission, refused: Permission): boolean {
+  if (covers(asked, refused)) return true;
+  switch (asked.kind) {
+    case 'filesystem':
+      return (
+        refused.kind === asked.kind &&
+        coversAccess(asked.access, refused.access) &&
+        coversPath(refused.path, asked.path)
+      );
+    case 'network':
+      return refused.kind === asked.kind && overlapsHost(asked, refused);
+    case 'environment':
+      return refused.kind === asked.kind && matches(refused.name, asked.name);
+    case 'messages':
+      return refused.kind === asked.kind && matches(refused.to, asked.to);
+    case 'compose':
+      return (
+        refused.kind === asked.kind &&
+        overlapsName(asked.plugin, refused.plugin) &&
+        overlapsName(asked.capability, refused.capability)
+      );
+    default:
+      return false;
+  }
+}
+
+/** Port by port and name by name. To refuse only the private addresses of a host leaves its public ones. */
+function overlapsHost(asked: PermissionEntry<'network'>, refused: PermissionEntry<'network'>): boolean {
+  if (refused.private === true && asked.private !== true) return false;
+  const [one, other] = [parseNetworkTarget(asked.host), parseNetworkTarget(refused.host)];
+  // What cannot be read exactly may be what was refused.
+  if ('problem' in one || 'problem' in other) return asked.host === refused.host;
+  if (one.scheme !== undefined && other.scheme !== undefined && one.scheme !== other.scheme) return false;
+  if (one.port !== '*' && other.port !== '*' && one.port !== other.port) return false;
+  const below = (name: string, { wildcard, host }: NetworkTarget): boolean =>
+    wildcard ? name.endsWith(`.${host}`) : name === host;
+  if (one.wildcard && other.wildcard)
+    return one.host === other.host || below(one.host, other) || below(other.host, one);
+  return one.wildcard ? below(other.host, one) : below(one.host, other);
+}
+
+function overlapsName(one: string, other: string): boolean {
+  return matches(one, other) || matches(other, one);
 }
 
 function coversAccess(granted: 'read' | 'write' | 'execute', needed: 'read' | 'write' | 'execute'): boolean {

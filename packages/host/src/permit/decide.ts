@@ -1,6 +1,5 @@
 import { type Permission, permissionKey } from '@mmm/protocol';
-import type { RiskContext } from './paths.ts';
-import { type PermissionPolicy, verdictOf } from './policy.ts';
+import type { PermissionPolicy, PolicyContext } from './policy.ts';
 import { checkRequest, riskOf } from './risk.ts';
 
 /** Each requested permission is in exactly one of granted, missing, optional and refused. */
@@ -25,7 +24,7 @@ export function decide(
   requested: readonly Permission[],
   grantedKeys: ReadonlySet<string>,
   policy: PermissionPolicy,
-  context: RiskContext = {},
+  context: PolicyContext = {},
 ): Decision {
   const decision = {
     granted: [] as Permission[],
@@ -35,7 +34,7 @@ export function decide(
     refused: [] as Permission[],
   };
   for (const [key, permission] of once(requested)) {
-    const verdict = verdictOf(permission.kind, riskOf(permission, context), policy);
+    const { verdict } = policy.about(permission, riskOf(permission, context), context);
     if (verdict === 'refuse' || checkRequest(permission) !== undefined) {
       decision.refused.push(permission);
     } else if (grantedKeys.has(key)) {

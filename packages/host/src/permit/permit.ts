@@ -5,7 +5,7 @@ import type { GrantStore } from '../store/store.ts';
 import type { VerifiedPlugin } from '../verify/verified.ts';
 import { type Decision, decide } from './decide.ts';
 import type { PermittedPlugin } from './permitted.ts';
-import type { PermissionPolicy } from './policy.ts';
+import { entryText, type PermissionPolicy, type PolicyContext, policyRefused } from './policy.ts';
 import type { PermissionPrompter, PromptAnswer, PromptItem } from './prompt.ts';
 import { checkRequest, describePermission, riskInfo, riskOf } from './risk.ts';
 
@@ -31,20 +31,30 @@ export interface PermitServices {
 }
 
 /**
- * Decides what a plugin may do, before anything of it runs. Throws GRANT_INVALID when its manifest asks for what is
+ * Decides what a plugin may do, before anything of it runs. Throws POLICY_REFUSED for a publisher the policy does not
+ * allow, GRANT_INVALID when its manifest asks for what is
  * never granted, PERMISSION_DENIED when the policy or the user refuses something it requires, CONSENT_REQUIRED when
  * somebody would have to be asked. Optional permissions that nobody granted are absent, without a question.
  */
 export async function permit(plugin: VerifiedPlugin, services: PermitServices): Promise<PermittedPlugin> {
+  const refusal = services.policy.refusesPublisher(plugin.trust, plugin.spec.origin);
+  if (refusal !== undefined) throw policyRefused(plugin.spec.id, refusal, services.audit);
   const requested = listPermissions(plugin.spec.manifest.permissions);
-  const decision = decide(requested, grantedKeys(plugin, services), services.policy, services);
+  const decision = decide(requested, grantedKeys(plugin, services), services.policy, contextOf(plugin, services));
   refuseRequired(plugin, decision, services);
   const agreed = decision.missing.length === 0 ? [] : await askFor(plugin, decision.missing, services);
+  const granted = [...decision.granted, ...agreed];
+  const keys = new Set(granted.map(permissionKey));
   return {
     ...plugin,
-    granted: [...decision.granted, ...agreed],
+    granted,
     automatic: decision.automatic.map(permissionKey),
+    stored: storedKeys(plugin, services).filter((key) => keys.has(key)),
   } as PermittedPlugin;
+}
+
+function contextOf(plugin: VerifiedPlugin, services: PermitServices): PolicyContext {
+  return { ...services, plugin: plugin.spec.id };
 }
 
 function recordIdOf(plugin: VerifiedPlugin, services: PermitServices): string {
@@ -55,12 +65,15 @@ function onceKey(plugin: VerifiedPlugin, key: string, services: PermitServices):
   return JSON.stringify([recordIdOf(plugin, services), publisherOf(plugin.trust), key]);
 }
 
+function storedKeys(plugin: VerifiedPlugin, services: PermitServices): readonly string[] {
+  return services.grants.list(recordIdOf(plugin, services), publisherOf(plugin.trust)).map(({ key }) => key);
+}
+
 function grantedKeys(plugin: VerifiedPlugin, services: PermitServices): ReadonlySet<string> {
-  const stored = services.grants.list(recordIdOf(plugin, services), publisherOf(plugin.trust)).map(({ key }) => key);
   const once = listPermissions(plugin.spec.manifest.permissions)
     .map(permissionKey)
     .filter((key) => services.once?.has(onceKey(plugin, key, services)) === true);
-  return new Set([...stored, ...once, ...(services.allowed ?? [])]);
+  return new Set([...storedKeys(plugin, services), ...once, ...(services.allowed ?? [])]);
 }
 
 function refuseRequired(plugin: VerifiedPlugin, decision: Decision, services: PermitServices): void {
@@ -78,12 +91,23 @@ function refuseRequired(plugin: VerifiedPlugin, decision: Decision, services: Pe
     const message = `Plugin "${id}" asks for ${key}, which is never granted: ${problem}`;
     throw new MmmError('GRANT_INVALID', message, { plugin: id, grant: key, reason: problem });
   }
-  throw new MmmError(
-    'PERMISSION_DENIED',
-    `Plugin "${id}" needs ${key}, which the permission policy refuses. Change \`refuse\` of [policy] in config.toml ` +
-      'to allow it, or do without this plugin.',
-    { plugin: id, permission: key },
-  );
+  throw deniedByPolicy(id, refused, services.policy, contextOf(plugin, services));
+}
+
+/** The error for a permission that the policy refuses, which names what to change. */
+export function deniedByPolicy(
+  id: string,
+  permission: Permission,
+  policy: PermissionPolicy,
+  context: PolicyContext,
+): MmmError<'PERMISSION_DENIED'> {
+  const { by } = policy.about(permission, riskOf(permission, context), context);
+  const key = permissionKey(permission);
+  const where = by === undefined ? 'the permission policy' : entryText(by);
+  const message =
+    `Plugin "${id}" needs ${key}, which is refused by ${where}. Change that entry to allow it, or do without ` +
+    'this plugin.';
+  return new MmmError('PERMISSION_DENIED', message, { plugin: id, permission: key });
 }
 
 /** All that is not critical in one question, each critical one in its own. */
@@ -92,31 +116,32 @@ async function askFor(
   missing: readonly Permission[],
   services: PermitServices,
 ): Promise<readonly Permission[]> {
-  const { prompter } = services;
-  if (prompter === undefined) throw consentRequired(plugin, missing, services);
+  if (services.prompter === undefined) throw consentRequired(plugin, missing, services);
   const critical = missing.filter((permission) => riskOf(permission, services) === 'critical');
   const others = missing.filter((permission) => !critical.includes(permission));
   const questions = [...(others.length === 0 ? [] : [others]), ...critical.map((permission) => [permission])];
   const answers: { readonly permissions: readonly Permission[]; readonly answer: 'once' | 'always' }[] = [];
   for (const permissions of questions) {
-    const answer = await ask(prompter, plugin, permissions, missing, services);
+    const answer = await askOnce(plugin, permissions, services).catch((error: unknown) => {
+      throw consentRequired(plugin, missing, services, error);
+    });
     if (answer === 'deny') throw denied(plugin, permissions, services);
     answers.push({ permissions, answer });
   }
   // Only now, so that a plugin that is denied its last question keeps nothing of the earlier ones.
-  for (const { permissions, answer } of answers) record(plugin, permissions, answer, services);
+  for (const { permissions, answer } of answers) recordAnswer(plugin, permissions, answer, services);
   return missing;
 }
 
-async function ask(
-  prompter: PermissionPrompter,
+/** One question about these. Rejects when nobody could be asked. */
+export async function askOnce(
   plugin: VerifiedPlugin,
   permissions: readonly Permission[],
-  missing: readonly Permission[],
   services: PermitServices,
 ): Promise<PromptAnswer> {
   const { id, manifest } = plugin.spec;
-  const publisher = plugin.trust.kind === 'signed' ? plugin.trust.keyName : null;
+  const { trust } = plugin;
+  const [publisher, fingerprint] = trust.kind === 'signed' ? [trust.keyName, trust.fingerprint] : [null, null];
   const items = permissions.map(
     (permission): PromptItem => ({
       permission,
@@ -126,15 +151,13 @@ async function ask(
       reason: permission.reason ?? null,
     }),
   );
-  try {
-    return await prompter.ask({ plugin: id, version: manifest.plugin.version, publisher, items });
-  } catch (error) {
-    throw consentRequired(plugin, missing, services, error);
-  }
+  const { prompter } = services;
+  if (prompter === undefined) throw new Error('nobody is there to be asked');
+  return await prompter.ask({ plugin: id, version: manifest.plugin.version, publisher, fingerprint, items });
 }
 
 /** The audit first: what cannot be recorded is not granted. */
-function record(
+export function recordAnswer(
   plugin: VerifiedPlugin,
   permissions: readonly Permission[],
   answer: 'once' | 'always',

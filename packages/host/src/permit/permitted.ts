@@ -8,4 +8,6 @@ export interface PermittedPlugin extends VerifiedPlugin {
   readonly granted: readonly Permission[];
   /** The keys of those in `granted` that nobody was asked about, because the policy grants them. */
   readonly automatic: readonly string[];
+  /** The keys of those in `granted` that rest on a stored grant: taken away, the plugin is stopped. */
+  readonly stored: readonly string[];
 }

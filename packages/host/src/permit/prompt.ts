@@ -1,5 +1,5 @@
 import type { Permission } from '@mmm/protocol';
-import type { RiskLevel } from './risk.ts';
+import type { RiskLevel } from '../risk-level.ts';
 
 /** `once` lasts as long as this host, `always` is stored for the plugin and its publisher, `deny` stores nothing. */
 export type PromptAnswer = 'once' | 'always' | 'deny';
@@ -20,6 +20,8 @@ export interface PermissionRequest {
   readonly version: string;
   /** The name the user gave the key that signed it; null for a plugin without a signature. */
   readonly publisher: string | null;
+  /** The whole fingerprint of that key, in groups of four digits; null as well. */
+  readonly fingerprint: string | null;
   /** At least one; the answer counts for all of them. A critical one always comes alone. */
   readonly items: readonly PromptItem[];
 }

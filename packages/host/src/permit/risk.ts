@@ -2,11 +2,9 @@ import { type Permission, type PermissionEntry, type PermissionKind, permissionK
 import { safeText } from '../display/safe-text.ts';
 import { looksSecret, neverPassed } from '../environment/names.ts';
 import { neverGranted } from '../never-granted.ts';
+import type { RiskLevel } from '../risk-level.ts';
 import { parseNetworkTarget, reachOf } from './host-address.ts';
 import { dangerOf, expandPath, isWithin, pathPrefixes, prefixOf, type RiskContext, treeOf } from './paths.ts';
-
-export const riskLevels = ['low', 'medium', 'high', 'critical'] as const;
-export type RiskLevel = (typeof riskLevels)[number];
 
 /** How something is named and shown, in a terminal and on a page. The symbol carries it where there is no colour. */
 export interface Label {

@@ -3,10 +3,11 @@ import { homedir } from 'node:os';
 import { MmmError } from '@mmm/protocol';
 import type { ForwarderTools } from '../egress/forwarder.ts';
 import type { PermittedPlugin } from '../permit/permitted.ts';
+import type { LimitValues } from '../settings/limits.ts';
 import { prepareDataDirectory } from './data-directory.ts';
 import { grantMounts } from './filesystem-grants.ts';
 import type { LaunchCommand } from './launch-command.ts';
-import { libraryLayout } from './library-layout.ts';
+import { type LibraryLayout, libraryLayout } from './library-layout.ts';
 import { noneCommand, stagePaths } from './none.ts';
 import type { SandboxProbe } from './probe.ts';
 import { processCommand } from './process.ts';
@@ -26,6 +27,8 @@ export interface SandboxMachine {
   readonly uid: number;
   /** The user named this plugin for level `none`: it then runs without bubblewrap. */
   readonly allowNone: boolean;
+  /** What this plugin may use. */
+  readonly limits: LimitValues;
   /** The Node that runs `node` plugins: the host's own. */
   readonly nodePath: string;
   /** Where granted environment variables take their values from. */
@@ -54,14 +57,18 @@ export async function confine(plugin: PermittedPlugin, machine: SandboxMachine):
     throw unavailable(id, 'process', 'a plugin never runs as root, and no other uid was given for it.', '');
   const probe = await machine.probe();
   if (!machine.allowNone) refuseUnmet(plugin, probe);
-  await prepareDataDirectory(id, machine.dataDirectory, uid);
+  const [ceiling, layout] = await Promise.all([
+    hardLimits(),
+    libraryLayout(),
+    prepareDataDirectory(id, machine.dataDirectory, uid),
+  ]);
   const base = {
     plugin: id,
     dropsRoot,
     uid,
     tools: probe.tools,
-    limits: resourceLimits(manifest.limits),
-    ceiling: await hardLimits(),
+    limits: resourceLimits(machine.limits),
+    ceiling,
     bundleDirectory: plugin.bundleDirectory,
     dataDirectory: machine.dataDirectory,
     granted: plugin.granted,
@@ -69,10 +76,10 @@ export async function confine(plugin: PermittedPlugin, machine: SandboxMachine):
   };
   if (machine.allowNone) {
     if (dropsRoot) requireDrop(id, probe);
-    const { argv } = await findProgram(command, await programSearch(plugin, machine, dropsRoot ? 'stage' : 'host'));
+    const { argv } = await findProgram(command, programSearch(plugin, machine, layout, dropsRoot ? 'stage' : 'host'));
     return noneCommand({ ...base, nodePath: machine.nodePath, argv });
   }
-  const search = await programSearch(plugin, machine, 'sandbox');
+  const search = programSearch(plugin, machine, layout, 'sandbox');
   const commands = plugin.granted.flatMap((permission) => (permission.kind === 'commands' ? [permission.name] : []));
   const [program, grants, ...granted] = await Promise.all([
     findProgram(command, search),
@@ -85,7 +92,7 @@ export async function confine(plugin: PermittedPlugin, machine: SandboxMachine):
     ...(forwarder === undefined ? {} : { forwarder }),
     bubblewrap: probe.bubblewrap.path ?? '',
     architecture: process.arch,
-    layout: search.layout,
+    layout,
     argv: program.argv,
     programs: [...program.mounts, ...granted.flat()],
     grants: grants.mounts,
@@ -118,11 +125,12 @@ async function filesystemOf(plugin: PermittedPlugin, machine: SandboxMachine, ui
   });
 }
 
-async function programSearch(
+function programSearch(
   plugin: PermittedPlugin,
   machine: SandboxMachine,
+  layout: LibraryLayout,
   from: 'sandbox' | 'stage' | 'host',
-): Promise<ProgramSearch> {
+): ProgramSearch {
   const views = {
     sandbox: { bundle: insidePaths.plugin, node: insidePaths.node },
     stage: { bundle: stagePaths.plugin, node: stagePaths.node },
@@ -133,7 +141,7 @@ async function programSearch(
     bundleDirectory: plugin.bundleDirectory,
     nodePath: machine.nodePath,
     programPath: machine.programPath,
-    layout: await libraryLayout(),
+    layout,
     view: views[from],
   };
 }

@@ -1,16 +1,10 @@
 import type { SandboxLevel } from '@mmm/protocol';
 import type { EgressPlan } from '../egress/forwarder.ts';
+import type { enforcementDimensions } from '../settings/policy.ts';
 
 /** What is really enforced for one launch, per dimension. */
 export type Enforcement = 'enforced' | 'partial' | 'declared';
-export type EnforcementDimension =
-  | 'filesystem'
-  | 'network'
-  | 'environment'
-  | 'commands'
-  | 'processes'
-  | 'ipc'
-  | 'memory';
+export type EnforcementDimension = (typeof enforcementDimensions)[number];
 export type EnforcementReport = Readonly<Record<EnforcementDimension, Enforcement>>;
 
 /** Bytes handed to the child on one descriptor above 2 and then closed. */

@@ -87,15 +87,16 @@ export function noneCommand(launch: NoneLaunch): LaunchCommand {
 
 /** What stands before the plugin's own command line. */
 function wrapper({ tools, dropsRoot, uid, limits, ceiling, ...launch }: NoneLaunch): readonly string[] {
-  const tie = tools.setpriv === null ? [] : [tools.setpriv, '--pdeathsig', 'KILL', '--'];
+  const death = ['--pdeathsig', 'KILL'];
+  const tie = tools.setpriv === null ? [] : [tools.setpriv, ...death, '--'];
   const limit = tools.prlimit === null ? [] : limitArguments(tools.prlimit, limits, ceiling);
   const namespace = ['--pid', '--fork', '--kill-child', '--mount-proc', '--'];
   if (!dropsRoot) {
     const own = tools.unshare === null ? [] : [tools.unshare, '--user', '--map-current-user', ...namespace];
     return [...tie, ...own, ...limit];
   }
-  const drop = tools.setpriv === null ? [] : dropArguments(tools.setpriv, uid);
+  // A change of uid clears the death signal of the process; `setpriv` sets it again after that.
+  const drop = tools.setpriv === null ? [] : dropArguments(tools.setpriv, uid, death);
   const stage = ['/bin/sh', '-c', stageScript, 'sh', launch.bundleDirectory, launch.dataDirectory, launch.nodePath];
-  // A change of uid clears the death signal of the process, so it is set once more.
-  return [...tie, tools.unshare ?? 'unshare', '--mount', ...namespace, ...stage, ...drop, ...tie, ...limit];
+  return [...tie, tools.unshare ?? 'unshare', '--mount', ...namespace, ...stage, ...drop, ...limit];
 }

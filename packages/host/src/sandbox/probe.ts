@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { MmmError } from '@mmm/protocol';
+import { defaultLimits } from '../settings/limits.ts';
 import { prepareDataDirectory } from './data-directory.ts';
 import type { EnforcementReport, LaunchCommand } from './launch-command.ts';
 import { libraryLayout } from './library-layout.ts';
@@ -118,7 +119,7 @@ async function tinyLaunch(
       architecture: process.arch,
       layout,
       tools,
-      limits: resourceLimits({ concurrency: 1 }),
+      limits: resourceLimits(defaultLimits),
       ceiling: await hardLimits(),
       bundleDirectory: bundle,
       dataDirectory: data,

@@ -20,7 +20,7 @@ export function processCommand(launch: ProcessLaunch): LaunchCommand {
   const { forwarder } = launch;
   const profile = bubblewrapProfile({ ...launch, waitsForEgress: forwarder !== undefined });
   const { prlimit } = launch.tools;
-  const limit = prlimit === null ? [] : outerLimitArguments(prlimit, launch.limits, launch.ceiling);
+  const limit = prlimit === null ? [] : outerLimitArguments(prlimit, launch.limits, launch.ceiling, launch.dropsRoot);
   const [file = launch.bubblewrap, ...args] = [...limit, launch.bubblewrap, ...profile.args];
   return {
     level: 'process',

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { Manifest } from '@mmm/protocol';
-import { hostLimits } from '../limits.ts';
+import type { LimitValues } from '../settings/limits.ts';
 
 /** The limits one launch runs under, in the units of the kernel. */
 export interface ResourceLimits {
@@ -8,19 +7,22 @@ export interface ResourceLimits {
   readonly processes: number;
   readonly files: number;
   readonly fileSizeBytes: number;
+  /** Of /tmp, and of /dev/shm again. Held by the file system and not by the process. */
+  readonly temporaryBytes: number;
 }
 
 const mebibyte = 1024 * 1024;
 /** What bubblewrap itself has open while it sets up, with room to spare. */
 const filesMin = 64;
 
-/** What the manifest asks for, or the defaults. */
-export function resourceLimits(limits: Manifest['limits']): ResourceLimits {
+/** What the kernel holds of a plugin's limits. */
+export function resourceLimits(limits: LimitValues): ResourceLimits {
   return {
-    dataBytes: Math.round((limits.memory_mb ?? hostLimits.memoryMb) * mebibyte),
-    processes: limits.processes ?? hostLimits.processes,
-    files: limits.files ?? hostLimits.files,
-    fileSizeBytes: hostLimits.fileSizeMb * mebibyte,
+    dataBytes: Math.round(limits.memory_mb * mebibyte),
+    processes: limits.processes,
+    files: limits.files,
+    fileSizeBytes: Math.round(limits.file_mb * mebibyte),
+    temporaryBytes: Math.round(limits.temporary_mb * mebibyte),
   };
 }
 
@@ -30,19 +32,35 @@ export function resourceLimits(limits: Manifest['limits']): ResourceLimits {
  * one fails.
  */
 export function limitArguments(prlimit: string, limits: ResourceLimits, ceiling: HardLimits): string[] {
-  const processes = `--nproc=${Math.min(limits.processes, ceiling.processes)}`;
-  return [prlimit, processes, ...limitsPerProcess(limits, ceiling), '--'];
+  return [prlimit, processLimit(limits, ceiling), ...limitsPerProcess(limits, ceiling), '--'];
 }
 
 /**
  * The words in front of the sandbox itself. Its first process stays with the plugin, which an ordinary user's plugin
- * can write into: it must have no more than the plugin. Processes are counted inside, where they are the plugin's own.
+ * can write into: it must have no more than the plugin. Processes are counted inside, where they are the plugin's own;
+ * below a root host the plugin's uid is its own everywhere, and root is not counted.
  */
-export function outerLimitArguments(prlimit: string, limits: ResourceLimits, ceiling: HardLimits): string[] {
-  return [prlimit, ...limitsPerProcess({ ...limits, files: Math.max(limits.files, filesMin) }, ceiling), '--'];
+export function outerLimitArguments(
+  prlimit: string,
+  limits: ResourceLimits,
+  ceiling: HardLimits,
+  dropsRoot: boolean,
+): string[] {
+  const processes = dropsRoot ? [processLimit(limits, ceiling)] : [];
+  const files = Math.max(limits.files, filesMin);
+  return [prlimit, ...processes, ...limitsPerProcess({ ...limits, files }, ceiling), '--'];
 }
 
-function limitsPerProcess(limits: ResourceLimits, ceiling: HardLimits): string[] {
+/** Whether nothing is left for a second `prlimit` inside: each program before the plugin costs a millisecond. */
+export function outerHoldsAll(limits: ResourceLimits, dropsRoot: boolean): boolean {
+  return dropsRoot && limits.files >= filesMin;
+}
+
+function processLimit(limits: HardLimits, ceiling: HardLimits): string {
+  return `--nproc=${Math.min(limits.processes, ceiling.processes)}`;
+}
+
+function limitsPerProcess(limits: HardLimits, ceiling: HardLimits): string[] {
   return [
     `--data=${Math.min(limits.dataBytes, ceiling.dataBytes)}`,
     `--nofile=${Math.min(limits.files, ceiling.files)}`,
@@ -51,7 +69,7 @@ function limitsPerProcess(limits: ResourceLimits, ceiling: HardLimits): string[]
   ];
 }
 
-export type HardLimits = ResourceLimits;
+export type HardLimits = Omit<ResourceLimits, 'temporaryBytes'>;
 
 /** The hard limits of this process; Infinity where there is none. */
 export async function hardLimits(): Promise<HardLimits> {

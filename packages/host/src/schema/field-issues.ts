@@ -4,7 +4,7 @@ import type * as z from 'zod';
 import { safeText } from '../display/safe-text.ts';
 import { hostLimits } from '../limits.ts';
 
-/** Finds the word that was probably meant. `discover/suggest.ts`; injected, because services know no stage. */
+/** Finds the word that was probably meant. `source/suggest.ts`; injected, so that tests can do without. */
 export type Suggest = (word: string, candidates: Iterable<string>) => string | undefined;
 
 /** `input.expression must be string; input.base is not a known field` */

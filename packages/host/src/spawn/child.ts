@@ -1,4 +1,5 @@
 import type { Transport } from '@mmm/rpc';
+import type { LimitBreach } from '../watchdog/breach.ts';
 
 export interface ChildExit {
   /** The plugin's own exit code, or null when a signal ended it. */
@@ -17,6 +18,8 @@ export interface Child {
   readonly pluginPid?: number | undefined;
   readonly startedAtMs: number;
   readonly transport: Transport;
+  /** The limit it was ended for, or whose refusal it ended over; undefined before, and for every other end. */
+  readonly breach?: LimitBreach | undefined;
   /** Resolves exactly once, after the process is gone and its group was killed; never rejects. */
   readonly exited: Promise<ChildExit>;
   /** The last lines of stderr and stray stdout, newest last, at most 4 KiB. */

@@ -1,31 +1,49 @@
 import type { Readable } from 'node:stream';
-import type { Clock } from '@mmm/rpc';
+import { type Clock, type Timer, turnOf } from '@mmm/rpc';
 import { type LineSink, LineSplitter } from './stderr-log.ts';
 
-/** Longest time one turn of the event loop is spent on one plugin's lines: a flood must not hold up the others. */
-const turnMs = 8;
+export interface LineReading {
+  /** Whoever prints is gone and what is left has an end: it is read without pauses from here on. */
+  finish(): void;
+}
 
 /**
- * Splits a stream into lines until it ends. When the time of a turn is used up it lets everything else have its turn;
- * meanwhile the stream is not read, so that whoever prints has to wait.
+ * Splits a stream into lines until it ends. It takes turns with everything else that is read from plugins: meanwhile
+ * the stream is not read, so that whoever prints has to wait.
  */
-export function readLines(stream: Readable, bytesMax: number, clock: Clock, sink: LineSink): void {
+export function readLines(stream: Readable, bytesMax: number, clock: Clock, sink: LineSink): LineReading {
   const lines = new LineSplitter(bytesMax, sink);
+  const turn = turnOf(clock);
   /** Undefined until something is read in this turn. */
   let turnEndsAtMs: number | undefined;
+  let workedUntilMs = 0;
   let rest: Buffer | undefined;
-  const isOver = (): boolean => clock.monotonic() >= (turnEndsAtMs ?? 0);
+  let pause: Timer | undefined;
+  let isFinishing = false;
+  const isOver = (): boolean => {
+    workedUntilMs = clock.monotonic();
+    return workedUntilMs >= (turnEndsAtMs ?? 0);
+  };
 
   const take = (chunk: Buffer): void => {
     if (turnEndsAtMs === undefined) {
-      turnEndsAtMs = clock.monotonic() + turnMs;
-      clock.immediate(nextTurn);
+      turnEndsAtMs = turn.start(clock.monotonic());
+      clock.immediate(endTurn);
     }
     const taken = lines.push(chunk, isOver);
     if (taken < chunk.length) rest = chunk.subarray(taken);
     if (rest !== undefined || isOver()) stream.pause();
   };
+  const endTurn = (): void => {
+    const isUsedUp = rest !== undefined || stream.isPaused();
+    if (!isUsedUp) turn.useful();
+    const pauseMs = isUsedUp && !isFinishing ? turn.over(workedUntilMs) : 0;
+    if (pauseMs === 0) nextTurn();
+    // A plugin that has nothing else to say must not keep a program alive for that.
+    else pause = clock.after(pauseMs, nextTurn).unref();
+  };
   const nextTurn = (): void => {
+    pause = undefined;
     turnEndsAtMs = undefined;
     const chunk = rest;
     rest = undefined;
@@ -35,4 +53,12 @@ export function readLines(stream: Readable, bytesMax: number, clock: Clock, sink
   stream.on('data', take);
   stream.on('end', () => lines.end());
   stream.on('error', () => undefined);
+  return {
+    finish: () => {
+      isFinishing = true;
+      if (pause === undefined) return;
+      pause.cancel();
+      clock.immediate(nextTurn);
+    },
+  };
 }

@@ -7,18 +7,25 @@ import type { Clock } from '@mmm/rpc';
 import { execa } from 'execa';
 import { hostLimits } from '../limits.ts';
 import { LineRate } from '../log/line-rate.ts';
+import type { ProcessRecords } from '../processes/process-records.ts';
 import type { LaunchCommand } from '../sandbox/launch-command.ts';
+import type { LimitBreach } from '../watchdog/breach.ts';
+import type { LimitWatch } from '../watchdog/limit-watch.ts';
+import type { Watched } from '../watchdog/watchdog.ts';
 import type { Child, ChildExit } from './child.ts';
 import { childTransport } from './child-transport.ts';
 import { type EgressDoors, openWay } from './egress-way.ts';
 import { ProcessGroup } from './process-group.ts';
-import { readLines } from './read-lines.ts';
+import { type LineReading, readLines } from './read-lines.ts';
+import { reapAfterExit } from './reap-orphans.ts';
 import { SandboxStatus } from './sandbox-status.ts';
 import { leakingDescriptors } from './seal-descriptors.ts';
 import { LineTail } from './stderr-log.ts';
 
 /** Every number up to the last one costs a little at each start. */
 const coveredMax = 4096;
+
+type WatchedProcess = Pick<Watched, 'pid' | 'helpers' | 'exceeded'>;
 
 export interface SpawnServices {
   readonly plugin: string;
@@ -27,8 +34,14 @@ export interface SpawnServices {
   onLine(stream: 'stderr', line: string, cut: boolean): void;
   /** Lines on stderr over the rate of a log, which `onLine` is not told of. */
   onDropped?(lines: number): void;
+  /** Lines of stderr that are kept in a second. Default: `hostLimits.logLinesPerSecond`. */
+  readonly linesPerSecond?: number;
+  /** Watches the limits of what was started, and has it ended when it goes over one. Default: nobody does. */
+  watch?(process: WatchedProcess): LimitWatch;
   /** Opens the proxy of a launch with network grants. Such a launch fails without it. */
   readonly egress?: EgressDoors;
+  /** Where the process is written down for as long as it runs. Default: nowhere. */
+  readonly records?: Pick<ProcessRecords, 'add' | 'list'>;
   /** Makes a line fit to be kept, in the log and in the tail. Default: as it is. */
   redact?(line: string, cut: boolean): string;
 }
@@ -51,16 +64,31 @@ export async function spawn(command: LaunchCommand, services: SpawnServices): Pr
   // Everything is attached in this turn: execa lets streams nobody listens to run dry in the next one.
   const transport = childTransport(stdin, stdout);
   const tail = new LineTail(hostLimits.stderrTailBytes, services.redact);
-  keepLines(stderr, tail, services);
+  const lines = keepLines(stderr, tail, services);
   const status = statusOf(command, subprocess.stdio);
   const group = new ProcessGroup(pid, status);
+  const recorded = services.records?.add(services.plugin, pid, ownHome(command));
   const startedAtMs = services.clock.now();
+  let breach: LimitBreach | undefined;
+  const watch = services.watch?.({
+    pid,
+    helpers: command.mechanism === 'bubblewrap' ? 2 : 0,
+    exceeded: (exceeded) => {
+      breach = exceeded;
+      group.signal('SIGKILL');
+    },
+  });
   const exited = new Promise<ChildExit>((resolve) => {
     subprocess.once('exit', (code, signal) => {
       group.end();
+      lines.finish();
+      if (recorded !== undefined && services.records !== undefined) reapAfterExit(recorded, services.records);
       void drained([stdout, stderr, subprocess.stdio[command.statusDescriptor ?? -1]], services.clock).then(() => {
         stdin.destroy();
-        resolve(pluginExit(code, signal, status));
+        const exit = pluginExit(code, signal, status);
+        const explained = watch?.ended({ ...exit, stderrTail: tail.text() });
+        breach ??= explained;
+        resolve(exit);
       });
     });
   });
@@ -81,6 +109,9 @@ export async function spawn(command: LaunchCommand, services: SpawnServices): Pr
       return group.pluginPid;
     },
     startedAtMs,
+    get breach() {
+      return breach;
+    },
     transport,
     exited,
     stderrTail: () => tail.text(),
@@ -90,6 +121,11 @@ export async function spawn(command: LaunchCommand, services: SpawnServices): Pr
     },
     kill: (signal) => group.signal(signal),
   };
+}
+
+/** HOME of a plugin that sees the host's files: a folder of its own. Elsewhere every plugin's has the same name. */
+function ownHome({ mechanism, env, uid }: LaunchCommand): string | null {
+  return mechanism === 'none' && uid === process.getuid?.() ? (env.HOME ?? null) : null;
 }
 
 function start(command: LaunchCommand, plugin: string) {
@@ -147,10 +183,10 @@ function feed(stream: unknown, bytes: Uint8Array): void {
   pipe.end(bytes);
 }
 
-function keepLines(stderr: Readable, tail: LineTail, services: SpawnServices): void {
-  const limits = { linesPerSecond: wireLimits.logLinesPerSecond, bytesPerSecond: hostLimits.logBytesPerSecond };
-  const rate = new LineRate(limits, services.clock);
-  readLines(stderr, wireLimits.logLineBytes, services.clock, {
+function keepLines(stderr: Readable, tail: LineTail, services: SpawnServices): LineReading {
+  const { linesPerSecond = hostLimits.logLinesPerSecond } = services;
+  const rate = new LineRate({ linesPerSecond, bytesPerSecond: hostLimits.logBytesPerSecond }, services.clock);
+  return readLines(stderr, wireLimits.logLineBytes, services.clock, {
     admits: () => rate.take(),
     line: (printed, cut) => {
       rate.spend(printed.length);
@@ -178,7 +214,12 @@ async function drained(streams: readonly unknown[], clock: Clock): Promise<void>
       else stream.once('end', resolve).once('close', resolve);
     });
   });
-  const late = clock.sleep(hostLimits.pipeDrainMs, over.signal).catch(() => undefined);
+  // A busy host may see the exit, and then the end of this time, before it looked at the pipes. It does once more:
+  // between the two turns lies a look at them, wherever the first one began.
+  const late = clock.sleep(hostLimits.pipeDrainMs, over.signal).then(
+    () => new Promise<void>((resolve) => clock.immediate(() => clock.immediate(resolve))),
+    () => undefined,
+  );
   await Promise.race([Promise.all(ended), late]);
   over.abort();
   for (const stream of open) stream.destroy();

@@ -59,6 +59,13 @@ export class SqliteGrants implements GrantStore {
     });
   }
 
+  refile(from: string, to: string): void {
+    this.#database.transaction('full', () => {
+      this.#database.run('UPDATE OR IGNORE grants SET publisher = ? WHERE publisher = ?', to, from);
+      this.#database.run('DELETE FROM grants WHERE publisher = ?', from);
+    });
+  }
+
   removeAll(plugin: string): number {
     return this.#database.transaction('full', () => this.#database.run('DELETE FROM grants WHERE plugin = ?', plugin));
   }

@@ -44,6 +44,45 @@ const migrations: readonly string[] = [
   `
   CREATE TABLE publishers (plugin TEXT PRIMARY KEY, publisher TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE crash_records (plugin TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE restarts (
+    plugin TEXT NOT NULL, cause TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (plugin, cause)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE counters (
+    plugin TEXT NOT NULL, name TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (plugin, name)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE recorded (
+    plugin TEXT NOT NULL, name TEXT NOT NULL, labels TEXT NOT NULL, count INTEGER NOT NULL, sum REAL NOT NULL,
+    last REAL NOT NULL, PRIMARY KEY (plugin, name, labels)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE waiting_updates (
+    plugin TEXT PRIMARY KEY, bundle_sha256 TEXT NOT NULL, version TEXT NOT NULL, is_unsigned INTEGER NOT NULL,
+    staged_at TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE install_steps (
+    plugin TEXT NOT NULL, bundle_sha256 TEXT NOT NULL, state TEXT NOT NULL, detail TEXT NOT NULL,
+    ended_at TEXT NOT NULL, PRIMARY KEY (plugin, bundle_sha256)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE permission_uses (
+    plugin TEXT NOT NULL, key TEXT NOT NULL, uses INTEGER NOT NULL, last_used_ms REAL,
+    denials INTEGER NOT NULL, last_denied_ms REAL, PRIMARY KEY (plugin, key)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE published_versions (
+    plugin TEXT NOT NULL, publisher TEXT NOT NULL, version TEXT NOT NULL, bundle_sha256 TEXT NOT NULL,
+    PRIMARY KEY (plugin, publisher, version)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO published_versions
+    SELECT plugins.id, publishers.publisher, plugins.version, plugins.bundle_sha256
+    FROM plugins JOIN publishers ON publishers.plugin = plugins.id
+    WHERE plugins.version IS NOT NULL AND plugins.bundle_sha256 IS NOT NULL;
+  `,
 ];
 
 /** The newest schema this mmm knows. */

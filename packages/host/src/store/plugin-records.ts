@@ -77,21 +77,27 @@ export class SqlitePluginRecords implements PluginRecords {
   }
 
   claim(id: string, publisher: string, moved: (former: string) => void): void {
-    if (this.#publisherOf(id) === publisher) return;
+    if (this.publisherOf(id) === publisher) return;
     this.#database.transaction('full', () => {
-      const former = this.#publisherOf(id);
+      const former = this.publisherOf(id);
       if (former === publisher) return;
       this.#database.run('INSERT OR REPLACE INTO publishers VALUES (?, ?)', id, publisher);
-      if (former === undefined) return;
+      if (former === null) return;
       this.#renameUid(id, putBy(id, former));
       this.#renameUid(putBy(id, publisher), id);
       moved(former);
     });
   }
 
-  #publisherOf(id: string): string | undefined {
-    return this.#database.get<{ publisher: string }>('SELECT publisher FROM publishers WHERE plugin = ?', id)
-      ?.publisher;
+  refile(from: string, to: string): void {
+    this.#database.transaction('full', () =>
+      this.#database.run('UPDATE publishers SET publisher = ? WHERE publisher = ?', to, from),
+    );
+  }
+
+  publisherOf(id: string): string | null {
+    const row = this.#database.get<{ publisher: string }>('SELECT publisher FROM publishers WHERE plugin = ?', id);
+    return row?.publisher ?? null;
   }
 
   #renameUid(from: string, to: string): void {

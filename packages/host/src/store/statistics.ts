@@ -1,6 +1,14 @@
 import { hostLimits } from '../limits.ts';
 import type { Database } from './database.ts';
-import type { ExitRecord, PluginStatistics, StatisticsDelta, StatisticsStore } from './store.ts';
+import {
+  type CounterName,
+  counterNames,
+  type ExitRecord,
+  type PluginStatistics,
+  type RecordedSeries,
+  type StatisticsDelta,
+  type StatisticsStore,
+} from './store.ts';
 
 interface Row {
   readonly executions: number;
@@ -11,12 +19,23 @@ interface Row {
   readonly loads: number;
   readonly last_load_ms: number | null;
 }
+interface RecordedRow {
+  readonly name: string;
+  readonly labels: string;
+  readonly count: number;
+  readonly sum: number;
+  readonly last: number;
+}
 interface ExitRow {
   readonly at_ms: number;
   readonly kind: string;
   readonly detail: string;
   readonly stderr_tail: string;
 }
+
+/** Tables of counts by a key, with the name of that key. */
+const countKeys = { exits: 'kind', restarts: 'cause', counters: 'name' } as const;
+type CountTable = keyof typeof countKeys;
 
 export class SqliteStatistics implements StatisticsStore {
   readonly #database: Database;
@@ -38,16 +57,16 @@ export class SqliteStatistics implements StatisticsStore {
           );
         }
       });
-      for (const [kind, count] of Object.entries(delta.exits)) {
-        this.#database.run(
-          'INSERT INTO exits VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count',
-          id,
-          kind,
-          count,
-        );
-      }
+      this.#count('exits', id, delta.exits);
+      this.#count('restarts', id, delta.restarts);
+      this.#count('counters', id, delta.counters);
+      for (const series of delta.recorded) this.#addRecorded(id, series);
       if (delta.lastExits.length > 0) this.#addExits(id, delta.lastExits);
     });
+  }
+
+  together(work: () => void): void {
+    this.#database.transaction('normal', work);
   }
 
   read(id: string): PluginStatistics {
@@ -58,10 +77,6 @@ export class SqliteStatistics implements StatisticsStore {
       id,
     );
     for (const { bucket, count } of counts) buckets[bucket] = count;
-    const exits = this.#database.all<{ kind: string; count: number }>(
-      'SELECT kind, count FROM exits WHERE plugin = ?',
-      id,
-    );
     const lastExits = this.#database.all<ExitRow>(
       'SELECT * FROM last_exits WHERE plugin = ? ORDER BY id DESC LIMIT ?',
       id,
@@ -76,7 +91,10 @@ export class SqliteStatistics implements StatisticsStore {
       buckets: Array.from(buckets, (count) => count ?? 0),
       loads: row?.loads ?? 0,
       lastLoadMs: row?.last_load_ms ?? null,
-      exits: Object.fromEntries(exits.map(({ kind, count }) => [kind, count])),
+      exits: this.#counts('exits', id),
+      restarts: this.#counts('restarts', id),
+      counters: countersOf(this.#counts('counters', id)),
+      recorded: this.#recorded(id),
       lastExits: lastExits.map(({ at_ms: atMs, kind, detail, stderr_tail: stderrTail }) => ({
         atMs,
         kind,
@@ -88,10 +106,43 @@ export class SqliteStatistics implements StatisticsStore {
 
   removeAll(id: string): void {
     this.#database.transaction('normal', () => {
-      for (const table of ['statistics', 'latencies', 'exits', 'last_exits']) {
+      for (const table of ['statistics', 'latencies', 'exits', 'last_exits', 'restarts', 'counters', 'recorded']) {
         this.#database.run(`DELETE FROM ${table} WHERE plugin = ?`, id);
       }
     });
+  }
+
+  #count(table: CountTable, id: string, counts: Readonly<Record<string, number>>): void {
+    for (const [key, count] of Object.entries(counts)) {
+      if (count === 0) continue;
+      const sql = `INSERT INTO ${table} VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count`;
+      this.#database.run(sql, id, key, count);
+    }
+  }
+
+  #counts(table: CountTable, id: string): Readonly<Record<string, number>> {
+    const sql = `SELECT ${countKeys[table]} AS key, count FROM ${table} WHERE plugin = ?`;
+    const rows = this.#database.all<{ key: string; count: number }>(sql, id);
+    return Object.fromEntries(rows.map(({ key, count }) => [key, count]));
+  }
+
+  #addRecorded(id: string, { name, labels, count, sum, last }: RecordedSeries): void {
+    this.#database.run(
+      `INSERT INTO recorded VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+        count = count + excluded.count, sum = sum + excluded.sum, last = excluded.last`,
+      id,
+      name,
+      JSON.stringify(labels),
+      count,
+      sum,
+      last,
+    );
+  }
+
+  #recorded(id: string): readonly RecordedSeries[] {
+    const sql = 'SELECT name, labels, count, sum, last FROM recorded WHERE plugin = ? ORDER BY name, labels';
+    const rows = this.#database.all<RecordedRow>(sql, id);
+    return rows.map((row) => ({ ...row, labels: JSON.parse(row.labels) as RecordedSeries['labels'] }));
   }
 
   #addTotals(id: string, delta: StatisticsDelta): void {
@@ -130,4 +181,9 @@ export class SqliteStatistics implements StatisticsStore {
       hostLimits.exitsKept,
     );
   }
+}
+
+/** A counter that another mmm knew and this one does not is left alone. */
+function countersOf(counts: Readonly<Record<string, number>>): Record<CounterName, number> {
+  return Object.fromEntries(counterNames.map((name) => [name, counts[name] ?? 0])) as Record<CounterName, number>;
 }

@@ -1,11 +1,17 @@
 import type { Permission } from '@mmm/protocol';
 import { SqliteChainHead } from './chain-head.ts';
 import { SqliteConfigurations } from './configurations.ts';
+import type { InstallStepStore, PermissionUseStore, WaitingUpdateStore } from './consent.ts';
+import { SqliteCrashes } from './crash-records.ts';
 import { Database } from './database.ts';
 import { SqliteGrants } from './grants.ts';
+import { SqliteInstallSteps } from './install-steps.ts';
 import { migrate } from './migrations.ts';
+import { SqlitePermissionUses } from './permission-uses.ts';
 import { SqlitePluginRecords } from './plugin-records.ts';
+import { SqlitePublishedVersions } from './published-versions.ts';
 import { SqliteStatistics } from './statistics.ts';
+import { SqliteWaitingUpdates } from './waiting-updates.ts';
 
 export type GrantSource = 'user' | 'flag' | 'prompt';
 
@@ -35,6 +41,8 @@ export interface GrantStore {
   /** Takes the keys away for every publisher. Returns how many grants there were. */
   remove(plugin: string, keys: readonly string[]): number;
   removeAll(plugin: string): number;
+  /** Files every grant of one publisher under another one, for every plugin. */
+  refile(from: string, to: string): void;
 }
 
 /** What was decided about one plugin and outlives every process. */
@@ -82,6 +90,19 @@ export interface PluginRecords {
    * who comes back gets the uid of then.
    */
   claim(id: string, publisher: string, moved: (former: string) => void): void;
+  /** Whose plugin it is, also of one that is only found or was removed; null before its first start. */
+  publisherOf(id: string): string | null;
+  /** Says of every plugin that was one publisher's that it is another one's. Data and uid stay with it. */
+  refile(from: string, to: string): void;
+}
+
+/** Which content each version of each publisher had when it was installed: for ever, also after a removal. */
+export interface PublishedVersions {
+  /** Null for a version that was never installed. */
+  bundleOf(plugin: string, publisher: string, version: string): string | null;
+  installed(plugin: string, publisher: string, version: string, bundleSha256: string): void;
+  /** Files what was one publisher's under another one. */
+  refile(from: string, to: string): void;
 }
 
 /** One finished call. */
@@ -100,6 +121,37 @@ export interface ExitRecord {
   readonly stderrTail: string;
 }
 
+/** What is added up of every session of a plugin. */
+export const counterNames = [
+  /** On its pipes, as the host sees them: in is what the plugin sent. */
+  'bytesIn',
+  'bytesOut',
+  'messagesIn',
+  'messagesOut',
+  /** Printed over the rate of a log. */
+  'logLinesDropped',
+  /** Came too late, twice, or to no request. */
+  'answersDropped',
+  /** Not sent, because it did not read. */
+  'notificationsDropped',
+  /** Asked of the host, and not granted. */
+  'denials',
+  /** Of `record_metric`, over the number of series. */
+  'metricsRefused',
+] as const;
+export type CounterName = (typeof counterNames)[number];
+
+/** One series of a plugin's own metric. */
+export interface RecordedSeries {
+  readonly name: string;
+  /** Sorted by name. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Values that were recorded. */
+  readonly count: number;
+  readonly sum: number;
+  readonly last: number;
+}
+
 export interface PluginStatistics {
   /** Calls that ended, well or not. */
   readonly executions: number;
@@ -116,6 +168,11 @@ export interface PluginStatistics {
   readonly exits: Readonly<Record<string, number>>;
   /** Newest first, at most `hostLimits.exitsKept`. */
   readonly lastExits: readonly ExitRecord[];
+  /** Starts after an end that nobody had asked for, by the kind of that end. */
+  readonly restarts: Readonly<Record<string, number>>;
+  readonly counters: Readonly<Record<CounterName, number>>;
+  /** What it recorded itself, sorted by name and labels. */
+  readonly recorded: readonly RecordedSeries[];
 }
 
 /** What happened since the last flush: counts to add, times to replace, exits to put in front. */
@@ -124,9 +181,32 @@ export type StatisticsDelta = PluginStatistics;
 export interface StatisticsStore {
   /** Adds all of it or none, in one transaction. Several processes may add to the same plugin. */
   add(id: string, delta: StatisticsDelta): void;
+  /** Makes what `work` adds one transaction: of many small ones most of the time is their ends. */
+  together(work: () => void): void;
   /** All zeros for a plugin that was never run. */
   read(id: string): PluginStatistics;
   removeAll(id: string): void;
+}
+
+/** What is known of the crashes of one plugin from one host to the next. */
+export interface CrashRecord {
+  readonly state: 'none' | 'backoff' | 'quarantined';
+  /** End of the backoff or of the quarantine, in epoch milliseconds; 0 without one. */
+  readonly untilMs: number;
+  /** When the last crashes were, in epoch milliseconds, oldest first. */
+  readonly crashes: readonly number[];
+  /** The error behind a backoff or a quarantine, as an MmmError is made of it. */
+  readonly cause: { readonly code: string; readonly message: string; readonly data: unknown } | null;
+}
+
+export interface CrashStore {
+  /** Undefined for none, and for one that cannot be understood. */
+  read(plugin: string): CrashRecord | undefined;
+  /** All that can be understood, by plugin. */
+  all(): ReadonlyMap<string, CrashRecord>;
+  /** All of them or none; undefined removes one. */
+  write(records: ReadonlyMap<string, CrashRecord | undefined>): void;
+  remove(plugin: string): void;
 }
 
 /** What users set for plugins, secrets apart. Tables are JSON objects. */
@@ -171,7 +251,14 @@ export interface Store {
   readonly plugins: PluginRecords;
   readonly statistics: StatisticsStore;
   readonly configurations: ConfigurationStore;
+  readonly crashes: CrashStore;
+  readonly waitingUpdates: WaitingUpdateStore;
+  readonly installSteps: InstallStepStore;
+  readonly permissionUses: PermissionUseStore;
+  readonly versions: PublishedVersions;
   readonly chain: ChainHead;
+  /** Another number whenever another process has changed anything. */
+  revision(): number;
   close(): void;
 }
 
@@ -192,7 +279,13 @@ export function openStore(file: string): Store {
     plugins: new SqlitePluginRecords(database),
     statistics: new SqliteStatistics(database),
     configurations: new SqliteConfigurations(database),
+    crashes: new SqliteCrashes(database),
+    waitingUpdates: new SqliteWaitingUpdates(database),
+    installSteps: new SqliteInstallSteps(database),
+    permissionUses: new SqlitePermissionUses(database),
+    versions: new SqlitePublishedVersions(database),
     chain: new SqliteChainHead(database),
+    revision: () => database.get<{ data_version: number }>('PRAGMA data_version')?.data_version ?? 0,
     close: () => database.close(),
   };
 }

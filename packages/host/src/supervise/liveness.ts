@@ -1,29 +1,32 @@
 import { pluginMethods } from '@mmm/protocol';
 import type { Clock, Timer } from '@mmm/rpc';
 import type { Session } from '../handshake/session.ts';
-import { hostLimits } from '../limits.ts';
+import type { LivenessPolicy } from './policy.ts';
 
 /** What the watch found out; the supervisor's events of the same names. */
 export type LivenessFinding = 'unresponsive' | 'responsive' | 'hung';
 
 export interface LivenessOptions {
-  readonly session: Pick<Session, 'connection' | 'features'>;
+  readonly session: Pick<Session, 'connection' | 'features' | 'isDebugged'>;
+  readonly policy: LivenessPolicy;
   readonly clock: Clock;
   report(finding: LivenessFinding): void;
 }
 
 interface Ping {
-  readonly sentMs: number;
+  /** Later by the time for which somebody debugged the plugin. */
+  sentMs: number;
   answered: boolean;
 }
 
 /**
  * Watches one session. Asks only plugins that named the feature `ping`, only while a call is in flight and nothing has
- * arrived for `pingAfterSilenceMs`, and not while the host itself does not read. Any message is an answer. Nothing runs
- * while the plugin is idle.
+ * arrived for `pingAfterMs`, and not while the host itself does not read. Any message is an answer, and silence means
+ * nothing while somebody debugs the plugin. Nothing runs while it is idle.
  */
 export class Liveness {
   readonly #session: LivenessOptions['session'];
+  readonly #policy: LivenessPolicy;
   readonly #clock: Clock;
   readonly #report: LivenessOptions['report'];
   #timer: Timer | undefined;
@@ -36,6 +39,7 @@ export class Liveness {
 
   constructor(options: LivenessOptions) {
     this.#session = options.session;
+    this.#policy = options.policy;
     this.#clock = options.clock;
     this.#report = options.report;
   }
@@ -44,7 +48,7 @@ export class Liveness {
   watch(): void {
     if (this.#ended || this.#timer !== undefined || !this.#session.features.has('ping')) return;
     this.#busySinceMs = this.#clock.monotonic();
-    this.#checkAfter(hostLimits.pingAfterSilenceMs);
+    this.#checkAfter(this.#policy.pingAfterMs);
   }
 
   end(): void {
@@ -66,7 +70,7 @@ export class Liveness {
     if (connection.paused) {
       // Whatever it said waits in the pipe, unread by us.
       this.#heard(nowMs);
-      this.#checkAfter(hostLimits.pingAfterSilenceMs);
+      this.#checkAfter(this.#policy.pingAfterMs);
       return;
     }
     const heardMs = Math.max(connection.lastMessageAtMs, this.#busySinceMs);
@@ -76,8 +80,8 @@ export class Liveness {
     }
     if (connection.inFlight === 0) return;
     const silentMs = nowMs - heardMs;
-    if (silentMs >= hostLimits.pingAfterSilenceMs) this.#send(nowMs);
-    else this.#checkAfter(hostLimits.pingAfterSilenceMs - silentMs);
+    if (silentMs >= this.#policy.pingAfterMs) this.#send(nowMs);
+    else this.#checkAfter(this.#policy.pingAfterMs - silentMs);
   }
 
   #send(nowMs: number): void {
@@ -89,29 +93,34 @@ export class Liveness {
       this.#timer?.cancel();
       this.#check();
     };
-    const timeoutMs = hostLimits.unresponsiveAfterMs * 2;
+    const timeoutMs = this.#policy.unresponsiveAfterMs * 2;
     // An error is an answer too; that the connection closed is told by the exit.
     this.#session.connection.call(pluginMethods.ping, {}, { timeoutMs }).then(answered, answered);
-    this.#checkAfter(hostLimits.degradedAfterMs);
+    this.#checkAfter(this.#policy.degradedAfterMs);
   }
 
   #judge(ping: Ping, heardMs: number, nowMs: number): void {
     if (ping.answered || heardMs > ping.sentMs) {
       this.#heard(nowMs);
-      this.#checkAfter(hostLimits.pingAfterSilenceMs);
+      this.#checkAfter(this.#policy.pingAfterMs);
       return;
     }
     const silentMs = nowMs - ping.sentMs;
-    if (silentMs >= hostLimits.unresponsiveAfterMs) {
+    if (silentMs >= this.#policy.degradedAfterMs && this.#session.isDebugged()) {
+      ping.sentMs = nowMs;
+      this.#checkAfter(this.#policy.degradedAfterMs);
+      return;
+    }
+    if (silentMs >= this.#policy.unresponsiveAfterMs) {
       this.end();
       this.#report('hung');
       return;
     }
-    if (!this.#degraded && silentMs >= hostLimits.degradedAfterMs) {
+    if (!this.#degraded && silentMs >= this.#policy.degradedAfterMs) {
       this.#degraded = true;
       this.#report('unresponsive');
     }
-    this.#checkAfter(Math.min(hostLimits.degradedAfterMs, hostLimits.unresponsiveAfterMs - silentMs));
+    this.#checkAfter(Math.min(this.#policy.degradedAfterMs, this.#policy.unresponsiveAfterMs - silentMs));
   }
 
   #heard(nowMs: number): void {

@@ -3,11 +3,11 @@ import type { Session, SessionEnd } from '../handshake/session.ts';
 
 /**
  * What a plugin is now. Facts live in the state in which they are true. Times are epoch milliseconds; `crashes` holds
- * when the last crashes were, oldest first, and is forgotten with stable running, a stop and a reset.
+ * when the last crashes were, oldest first, and is forgotten with stable running and a reset, not with a stop.
  */
 export type PluginState =
   /** No process, and none is wanted. The next call starts one. */
-  | { readonly kind: 'stopped'; readonly reason: string }
+  | { readonly kind: 'stopped'; readonly reason: string; readonly crashes: readonly number[] }
   /** A launch is under way. `first`: there was no session before that it restarts, so its failure is not retried. */
   | {
       readonly kind: 'starting';
@@ -32,7 +32,7 @@ export type PluginState =
   /** Crashed too often. Nothing starts it before `untilMs`; after that one trial start is made. */
   | { readonly kind: 'quarantined'; readonly untilMs: number; readonly cause: MmmError }
   /** The trial start after a quarantine. If it fails, or the session crashes before it is stable: quarantined again. */
-  | { readonly kind: 'probing'; readonly sinceMs: number; readonly cause: MmmError }
+  | { readonly kind: 'probing'; readonly sinceMs: number; readonly untilMs: number; readonly cause: MmmError }
   /** To be stopped as soon as its calls have ended, at `untilMs` at the latest. */
   | {
       readonly kind: 'draining';
@@ -40,6 +40,7 @@ export type PluginState =
       readonly untilMs: number;
       readonly reason: string;
       readonly next: AfterStop;
+      readonly crashes: readonly number[];
     }
   /** Being stopped. Without a session: its launch is being called off. */
   | {
@@ -47,6 +48,9 @@ export type PluginState =
       readonly session: Session | undefined;
       readonly reason: string;
       readonly next: AfterStop;
+      readonly crashes: readonly number[];
+      /** The launch being called off is a trial: the quarantine is not over. */
+      readonly quarantine: { readonly untilMs: number; readonly cause: MmmError } | undefined;
     }
   /** Not running, with the reason shown. Nothing is retried by itself; each new call or start tries once more. */
   | { readonly kind: 'failed'; readonly cause: MmmError; readonly crashes: readonly number[] };
@@ -81,14 +85,21 @@ export type PluginEvent =
   | { readonly kind: 'launched'; readonly session: Session }
   /** `wanted`: callers are waiting for it. */
   | { readonly kind: 'launch_failed'; readonly error: MmmError; readonly wanted: boolean }
-  | { readonly kind: 'exited'; readonly reason: ExitReason; readonly cause: MmmError }
+  /** `wanted`: callers are waiting for another session. `served`: somebody was given this one. */
+  | {
+      readonly kind: 'exited';
+      readonly reason: ExitReason;
+      readonly cause: MmmError;
+      readonly wanted: boolean;
+      readonly served: boolean;
+    }
   /** A moment that was waited for has come. May be late or outdated, never harmful. */
   | { readonly kind: 'tick' }
-  /** A ping has no answer for `hostLimits.degradedAfterMs`. */
+  /** A ping has no answer for `degradedAfterMs`. */
   | { readonly kind: 'unresponsive' }
   /** Something arrived after all. */
   | { readonly kind: 'responsive' }
-  /** A ping has no answer for `hostLimits.unresponsiveAfterMs`. */
+  /** A ping has no answer for `unresponsiveAfterMs`. */
   | { readonly kind: 'hung'; readonly detail: string }
   /** No call of the draining session is left. */
   | { readonly kind: 'drained' };

@@ -3,8 +3,13 @@ import type { Clock, Timer } from '@mmm/rpc';
 import { exitError } from '../display/exit-error.ts';
 import type { Session } from '../handshake/session.ts';
 import { hostLimits } from '../limits.ts';
+import type { CrashMemory } from '../store/crash-memory.ts';
+import { IdleWatch } from './idle.ts';
 import { Liveness } from './liveness.ts';
-import type { RestartPolicy } from './restart.ts';
+import type { SupervisionPolicy } from './policy.ts';
+import { exitOfLaunch } from './recovery.ts';
+import { recordOf, stateOf } from './remembered.ts';
+import { type Spare, Spares, type SparesOptions } from './spares.ts';
 import type { Effect, PluginEvent, PluginState } from './state.ts';
 import { StateFeed } from './state-feed.ts';
 import { transition } from './transition.ts';
@@ -12,20 +17,31 @@ import { type SessionWait, SessionWaiters } from './waiters.ts';
 
 export interface SupervisorOptions {
   readonly plugin: string;
-  readonly policy: RestartPolicy;
+  readonly policy: SupervisionPolicy;
   /**
    * Starts one session. Must settle, within its own deadline, and soon after the signal aborts. Its MmmError becomes
-   * the error of everybody who waits.
+   * the error of everybody who waits. `takeSpare` gives a session that was kept ready, if there is one still fit.
    */
-  launch(signal: AbortSignal): Promise<Session>;
+  launch(signal: AbortSignal, takeSpare: TakeSpare): Promise<Session>;
+  /** Starts a process to keep ready, when the policy wants one. Without it there is none. */
+  prepare?(signal: AbortSignal): Promise<Spare>;
+  /** Others count on it: it is not stopped for being idle. */
+  isNeeded?(): boolean;
+  /** What outlives the host of its crashes. Without it nothing does. */
+  readonly memory?: CrashMemory;
   readonly clock: Clock;
   /** 0 ≤ x < 1 */
   random(): number;
   /** Told of every change, of every session and of its end. What these throw is dropped: supervision goes on. */
   onChange?(state: PluginState): void;
   onLaunched?(session: Session): void;
+  /** Also for a launch that failed after a process was started. */
   onExit?(reason: ExitReason): void;
+  /** A line for the log. */
+  note?(level: 'info' | 'warn', message: string): void;
 }
+
+export type TakeSpare = (signal: AbortSignal) => Promise<Session | undefined>;
 
 /**
  * Keeps one plugin running as its policy says. The only writer of its state and the only runner of effects: events are
@@ -37,18 +53,35 @@ export class Supervisor {
   readonly #waiters: SessionWaiters;
   readonly #feed = new StateFeed<PluginState>();
   readonly #events: PluginEvent[] = [];
-  #state: PluginState = { kind: 'stopped', reason: 'it was not started yet' };
+  readonly #spares: Spares | undefined;
+  #state: PluginState;
   #working = false;
   #closed = false;
   #launch: AbortController | undefined;
   #wake: Timer | undefined;
   #liveness: Liveness | undefined;
+  #idle: IdleWatch | undefined;
+  /** Somebody was given the session in use. */
+  #served = false;
+  /** Nothing is remembered any more. */
+  #forgetful = false;
+  /** What the memory holds, as text. */
+  #remembered: string | undefined;
   /** Told when no session is being stopped any more. */
   #stopWaiters: (() => void)[] = [];
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#waiters = new SessionWaiters(options.plugin, options.clock);
+    const { policy, clock, prepare, memory } = options;
+    if (prepare !== undefined && policy.standby !== 'off') {
+      const note: SparesOptions['note'] = (level, message) => tell(() => options.note?.(level, message));
+      this.#spares = new Spares({ clock, note, prepare: (signal) => prepare(signal) });
+    }
+    const record = memory?.read();
+    this.#remembered = JSON.stringify(record);
+    this.#state = stateOf(record, policy.restart, clock.now());
+    if (this.#state.kind !== 'quarantined') this.#spares?.want(0);
   }
 
   get state(): PluginState {
@@ -67,16 +100,40 @@ export class Supervisor {
     if (wait.signal?.aborted) return Promise.reject(wait.signal.reason);
     const { state } = this;
     if (state.kind === 'running' || state.kind === 'degraded') {
+      this.#idle?.used();
+      // Its end is known to the pipe before it is known to us. Nothing sent now could arrive, and what was not sent
+      // belongs to the next session.
+      if (state.session.connection.isClosed) return this.#waiters.add(wait, () => this.#state);
+      this.#served = true;
       this.#liveness?.watch();
       return Promise.resolve(state.session);
     }
+    if (state.kind === 'quarantined' && this.#wasLifted()) this.#send({ kind: 'reset' });
     const session = this.#waiters.add(wait, () => this.#state);
     this.#send({ kind: 'start' });
     return session;
   }
 
-  /** Gives calls in flight a bounded time, then stops the session. Resolves when its process is gone. */
+  /** A call has ended. */
+  used(): void {
+    this.#idle?.used();
+  }
+
+  /** Ends what is kept ready: it was made for other circumstances. Resolves when its process is gone. */
+  async dropSpares(reason: string): Promise<void> {
+    await this.#spares?.drop(reason);
+    if (this.#state.kind === 'running') this.#wantSpare();
+  }
+
+  /**
+   * Gives calls in flight a bounded time, then stops the session. Ends what is kept ready, too. Resolves when no
+   * process of it is left.
+   */
   async stop(reason: string): Promise<void> {
+    await Promise.all([this.#stopSession(reason), this.#spares?.drop(reason)]);
+  }
+
+  async #stopSession(reason: string): Promise<void> {
     const { state } = this;
     const live = state.kind === 'running' || state.kind === 'degraded';
     this.#send({ kind: 'stop', reason, inFlight: live ? state.session.connection.inFlight : 0 });
@@ -90,7 +147,9 @@ export class Supervisor {
   async close(reason: string): Promise<void> {
     this.#closed = true;
     this.#waiters.rejectAll(hostClosed());
-    await this.stop(reason);
+    // A backoff goes on without this host; its end here must not end it for the next one.
+    this.#forgetful = this.#state.kind === 'backoff';
+    await Promise.all([this.#stopSession(reason), this.#spares?.close(reason)]);
   }
 
   /** Forgets crashes, quarantine and failure. A plugin that is running stays running. */
@@ -124,7 +183,7 @@ export class Supervisor {
     // A wall clock that was set back must not make a moment that has come come again.
     const nowMs = event.kind === 'tick' ? Math.max(clock.now(), this.#awaitedMs()) : clock.now();
     const before = this.#state;
-    const [state, ...effects] = transition(before, event, policy, nowMs, random());
+    const [state, ...effects] = transition(before, event, policy.restart, nowMs, random());
     if (state !== before) this.#enter(state, before);
     for (const effect of effects) this.#run(effect);
   }
@@ -137,9 +196,13 @@ export class Supervisor {
     }
     const session = sessionOf(state);
     if (session !== sessionOf(before)) {
+      this.#served = session !== undefined && this.#waiters.size > 0 && !session.connection.isClosed;
       this.#liveness?.end();
       this.#liveness = session === undefined ? undefined : this.#watch(session);
     }
+    this.#watchIdle(state, session);
+    this.#keepReady(state);
+    this.#remember(state);
     if (state.kind === 'draining' && before.kind !== 'draining') this.#watchDrain(state.session);
     // First, so that nobody who comes because of the news is settled with the old.
     this.#waiters.settle(state);
@@ -161,7 +224,13 @@ export class Supervisor {
         return;
       case 'wait_until':
         this.#wake?.cancel();
-        this.#wake = this.#options.clock.after(Math.max(0, effect.atMs - this.#options.clock.now()), () =>
+        this.#wake = undefined;
+        // A timer of no time would still cost a millisecond between a crash and the next answer.
+        if (effect.atMs <= this.#options.clock.now()) {
+          this.#send({ kind: 'tick' });
+          return;
+        }
+        this.#wake = this.#options.clock.after(effect.atMs - this.#options.clock.now(), () =>
           this.#send({ kind: 'tick' }),
         );
         // Nobody waits for the end of a quarantine; it must not keep a program from ending.
@@ -184,9 +253,12 @@ export class Supervisor {
     this.#launch = abort;
     let session: Session;
     try {
-      session = await launch(abort.signal);
-    } catch (error) {
-      this.#send({ kind: 'launch_failed', error: asMmmError(error, plugin), wanted: this.#waiters.size > 0 });
+      session = await launch(abort.signal, async (signal) => await this.#spares?.take(signal));
+    } catch (thrown) {
+      const error = asMmmError(thrown, plugin);
+      const exit = abort.signal.aborted ? undefined : exitOfLaunch(error);
+      if (exit !== undefined) tell(() => this.#options.onExit?.(exit));
+      this.#send({ kind: 'launch_failed', error, wanted: this.#waiters.size > 0 });
       return;
     }
     tell(() => onLaunched?.(session));
@@ -194,15 +266,67 @@ export class Supervisor {
     const reason = await session.exited;
     tell(() => this.#options.onExit?.(reason));
     // Of a session that was turned away at once nothing is in the state.
-    if (sessionOf(this.#state) === session) this.#send({ kind: 'exited', reason, cause: exitError(plugin, reason) });
+    if (sessionOf(this.#state) !== session) return;
+    const wanted = this.#waiters.size > 0;
+    this.#send({ kind: 'exited', reason, cause: exitError(plugin, reason), wanted, served: this.#served });
+  }
+
+  /** From the first moment of a session to its end. */
+  #watchIdle(state: PluginState, session: Session | undefined): void {
+    if (state.kind !== 'running' && state.kind !== 'degraded') {
+      this.#idle?.end();
+      this.#idle = undefined;
+      return;
+    }
+    const { clock, policy } = this.#options;
+    this.#idle ??= new IdleWatch({
+      clock,
+      idleMs: policy.idleStopMs,
+      isBusy: () => (session?.connection.inFlight ?? 0) > 0 || this.#options.isNeeded?.() === true,
+      onIdle: () => void this.#stopSession(`it was not called for ${policy.idleStopMs / 1000} s`),
+    });
+  }
+
+  /** A spare is for a plugin that works; one that nobody may start gets none. */
+  #keepReady(state: PluginState): void {
+    if (state.kind === 'running') this.#wantSpare();
+    else if (state.kind === 'quarantined' || state.kind === 'failed') void this.#spares?.drop('the plugin failed');
+    else if (state.kind !== 'degraded') this.#spares?.pause();
+  }
+
+  #wantSpare(): void {
+    const { state } = this;
+    if (!this.#closed && state.kind === 'running') this.#spares?.want(state.crashes.length);
+  }
+
+  #remember(state: PluginState): void {
+    const { memory } = this.#options;
+    if (memory === undefined || this.#forgetful) return;
+    const record = recordOf(state);
+    const text = JSON.stringify(record);
+    if (text === this.#remembered) return;
+    this.#remembered = text;
+    tell(() => memory.write(record));
+  }
+
+  /** Another process of this user may have lifted the quarantine. */
+  #wasLifted(): boolean {
+    const { memory } = this.#options;
+    try {
+      return memory !== undefined && memory.read()?.state !== 'quarantined';
+    } catch {
+      return false;
+    }
   }
 
   #watch(session: Session): Liveness {
+    const { liveness: policy } = this.#options.policy;
+    const detail = `it did not answer a ping for ${policy.unresponsiveAfterMs / 1000} s during a call`;
     return new Liveness({
       session,
+      policy,
       clock: this.#options.clock,
-      report: (kind) =>
-        this.#send(kind === 'hung' ? { kind, detail: 'it did not answer a ping for 30 s during a call' } : { kind }),
+      report: (kind) => this.#send(kind === 'hung' ? { kind, detail } : { kind }),
     });
   }
 

@@ -1,5 +1,7 @@
 import type { SessionEnd } from '../handshake/session.ts';
-import { backoffMs, mayPass, type RestartPolicy, restartsUnasked, shouldRestart, withCrash } from './restart.ts';
+import { type RestartPolicy, restartsUnasked } from './policy.ts';
+import { launchFailure, recoveryOf } from './recovery.ts';
+import { backoffMs, shouldRestart, withCrash } from './restart.ts';
 import type { AfterStop, DegradedState, Effect, PluginEvent, PluginState, RunningState } from './state.ts';
 
 /** The next state and what to do about it. The same state object means that nothing changed. */
@@ -42,21 +44,18 @@ const begin = (crashes: readonly number[], { nowMs }: Circumstances): Step => [
   { kind: 'starting', sinceMs: nowMs, first: true, crashes },
   { kind: 'launch' },
 ];
-const abortLaunch = (_state: PluginState, { reason }: EventOf<'stop'>): Step => [
-  { kind: 'stopping', session: undefined, reason, next: 'stopped' },
-  { kind: 'abort_launch' },
-];
-const stopped = (reason: string): Step => [{ kind: 'stopped', reason }];
+const stopped = (reason: string, crashes: readonly number[] = []): Step => [{ kind: 'stopped', reason, crashes }];
 
 /** The whole behaviour of supervision. A cell that is missing does not compile. */
 const table: Table = {
   stopped: {
     ...unmoved,
-    start: (_state, _event, now) => begin([], now),
+    start: ({ crashes }, _event, now) => begin(crashes, now),
+    reset: (state) => (state.crashes.length === 0 ? [state] : [{ ...state, crashes: [] }]),
   },
   starting: {
     ...unmoved,
-    stop: abortLaunch,
+    stop: ({ crashes }, { reason }) => abortLaunch(reason, crashes, undefined),
     reset: (state) => [{ ...state, crashes: [] }],
     launched: ({ crashes }, { session }, now) => running(session, crashes, false, now),
     launch_failed: launchFailed,
@@ -82,7 +81,7 @@ const table: Table = {
   backoff: {
     ...unmoved,
     start: startInBackoff,
-    stop: (_state, { reason }) => stopped(reason),
+    stop: ({ crashes }, { reason }) => stopped(reason, crashes),
     reset: (state, _event, now) => (state.wanted ? begin([], now) : stopped('its crashes were forgotten')),
     tick: (state, _event, now) => {
       if (!state.wanted) return [state];
@@ -100,21 +99,24 @@ const table: Table = {
   },
   probing: {
     ...unmoved,
-    stop: abortLaunch,
+    stop: ({ untilMs, cause }, { reason }) => abortLaunch(reason, [], { untilMs, cause }),
     reset: (_state, _event, { nowMs }) => [{ kind: 'starting', sinceMs: nowMs, first: true, crashes: [] }],
     launched: (_state, { session }, now) => running(session, [], true, now),
     launch_failed: (_state, { error }, now) =>
-      mayPass(error.code) ? quarantine(error, now) : [{ kind: 'failed', cause: error, crashes: [] }],
+      recoveryOf(launchFailure(error)) === 'none'
+        ? [{ kind: 'failed', cause: error, crashes: [] }]
+        : quarantine(error, now),
   },
   draining: {
     ...unmoved,
     start: (state) => later(state, 'starting'),
     stop: (state) => later(state, 'stopped'),
+    reset: (state) => [{ ...state, crashes: [] }],
     exited: (state, _event, now) => afterStop(state, now),
     tick: (state, _event, now) =>
       now.nowMs < state.untilMs ? [state, { kind: 'wait_until', atMs: state.untilMs }] : stopDrained(state),
     hung: (state, { detail }) => [
-      { kind: 'stopping', session: state.session, reason: state.reason, next: state.next },
+      stoppingOf(state),
       { kind: 'kill', session: state.session, cause: unresponsive(detail) },
     ],
     drained: stopDrained,
@@ -123,6 +125,7 @@ const table: Table = {
     ...unmoved,
     start: (state) => later(state, 'starting'),
     stop: (state) => later(state, 'stopped'),
+    reset: (state) => [{ ...state, crashes: [], quarantine: undefined }],
     // The launch was faster than its abort.
     launched: (state, { session }) =>
       state.session === undefined
@@ -166,28 +169,28 @@ function running(
   return [{ kind: 'running', sinceMs: nowMs, session, crashes, probation }];
 }
 
-function stopLive(state: RunningState | DegradedState, event: EventOf<'stop'>, now: Circumstances): Step {
-  const { session } = state;
-  const { reason } = event;
-  if (event.inFlight === 0) {
-    return [
-      { kind: 'stopping', session, reason, next: 'stopped' },
-      { kind: 'stop', session, reason },
-    ];
-  }
-  const untilMs = now.nowMs + now.policy.drainMs;
+function abortLaunch(reason: string, crashes: readonly number[], quarantined: StateOf<'stopping'>['quarantine']): Step {
   return [
-    { kind: 'draining', session, untilMs, reason, next: 'stopped' },
-    { kind: 'wait_until', atMs: untilMs },
+    { kind: 'stopping', session: undefined, reason, next: 'stopped', crashes, quarantine: quarantined },
+    { kind: 'abort_launch' },
   ];
 }
 
+function stopLive(state: RunningState | DegradedState, event: EventOf<'stop'>, now: Circumstances): Step {
+  const { session } = state;
+  const { reason } = event;
+  const untilMs = now.nowMs + now.policy.drainMs;
+  const crashes = isStable(state, now) ? [] : state.crashes;
+  const draining: StateOf<'draining'> = { kind: 'draining', session, untilMs, reason, next: 'stopped', crashes };
+  return event.inFlight === 0 ? stopDrained(draining) : [draining, { kind: 'wait_until', atMs: untilMs }];
+}
+
 function stopDrained(state: StateOf<'draining'>): Step {
-  const { session, reason, next } = state;
-  return [
-    { kind: 'stopping', session, reason, next },
-    { kind: 'stop', session, reason },
-  ];
+  return [stoppingOf(state), { kind: 'stop', session: state.session, reason: state.reason }];
+}
+
+function stoppingOf({ session, reason, next, crashes }: StateOf<'draining'>): StateOf<'stopping'> {
+  return { kind: 'stopping', session, reason, next, crashes, quarantine: undefined };
 }
 
 function later(state: StateOf<'draining'> | StateOf<'stopping'>, next: AfterStop): Step {
@@ -195,7 +198,13 @@ function later(state: StateOf<'draining'> | StateOf<'stopping'>, next: AfterStop
 }
 
 function afterStop(state: StateOf<'draining'> | StateOf<'stopping'>, now: Circumstances): Step {
-  return state.next === 'starting' ? begin([], now) : stopped(state.reason);
+  const kept = state.kind === 'stopping' ? state.quarantine : undefined;
+  if (kept !== undefined) return state.next === 'starting' ? probe(kept, now) : [{ kind: 'quarantined', ...kept }];
+  return state.next === 'starting' ? begin(state.crashes, now) : stopped(state.reason, state.crashes);
+}
+
+function isStable({ sinceMs }: RunningState | DegradedState, { nowMs, policy }: Circumstances): boolean {
+  return nowMs - sinceMs >= policy.stableAfterMs;
 }
 
 const unresponsive = (detail: string): SessionEnd => ({ kind: 'unresponsive', detail });
@@ -208,23 +217,30 @@ function killHung(state: RunningState | DegradedState, event: EventOf<'hung'>, n
 }
 
 function sessionExited(state: RunningState | DegradedState, event: EventOf<'exited'>, now: Circumstances): Step {
-  const { reason, cause } = event;
-  if (reason.kind === 'requested') return stopped('it was stopped');
-  if (reason.kind === 'clean' && now.policy.kind !== 'always') return stopped('it ended by itself');
-  const stable = now.nowMs - state.sinceMs >= now.policy.stableAfterMs;
-  const crashes = withCrash(stable ? [] : state.crashes, now.nowMs, now.policy);
-  if (state.probation && !stable) return quarantine(cause, now);
-  if (crashes.length >= now.policy.crashesMax) return quarantine(cause, now);
+  const { reason, cause, wanted, served } = event;
+  const stable = isStable(state, now);
+  const before = stable ? [] : state.crashes;
+  if (reason.kind === 'requested') return wanted ? begin(before, now) : stopped('it was stopped', before);
+  // One that ends each time before it can be called would be started without end for those who wait.
+  const isDone = reason.kind === 'clean' && now.policy.kind !== 'always' && (served || !wanted);
+  if (isDone) return wanted ? begin(before, now) : stopped('it ended by itself', before);
+  const crashes = withCrash(before, now.nowMs, now.policy);
+  if (crashes.length >= now.policy.crashesMax || (state.probation && !stable && isQuarantining(now.policy))) {
+    return quarantine(cause, now);
+  }
   if (!shouldRestart(now.policy.kind, reason)) return [{ kind: 'failed', cause, crashes }];
-  return backOff(cause, crashes, restartsUnasked(now.policy), now);
+  return backOff(cause, crashes, wanted || restartsUnasked(now.policy), now);
 }
 
+const isQuarantining = ({ crashesMax }: RestartPolicy): boolean => Number.isFinite(crashesMax);
+
+/** A first launch that fails is shown and not tried again by itself, whatever the reason. */
 function launchFailed(state: StateOf<'starting'>, event: EventOf<'launch_failed'>, now: Circumstances): Step {
   const { error } = event;
-  if (!mayPass(error.code)) return [{ kind: 'failed', cause: error, crashes: state.crashes }];
-  const crashes = withCrash(state.crashes, now.nowMs, now.policy);
-  if (crashes.length >= now.policy.crashesMax) return quarantine(error, now);
-  if (state.first) return [{ kind: 'failed', cause: error, crashes }];
+  const recovery = recoveryOf(launchFailure(error));
+  const crashes = recovery === 'restart' ? withCrash(state.crashes, now.nowMs, now.policy) : state.crashes;
+  if (recovery === 'restart' && crashes.length >= now.policy.crashesMax) return quarantine(error, now);
+  if (state.first || recovery === 'none') return [{ kind: 'failed', cause: error, crashes }];
   return backOff(error, crashes, event.wanted || restartsUnasked(now.policy), now);
 }
 
@@ -259,6 +275,6 @@ function quarantine(cause: StateOf<'quarantined'>['cause'], now: Circumstances):
   return restartsUnasked(now.policy) ? [state, { kind: 'wait_until', atMs: untilMs }] : [state];
 }
 
-function probe({ cause }: StateOf<'quarantined'>, { nowMs }: Circumstances): Step {
-  return [{ kind: 'probing', sinceMs: nowMs, cause }, { kind: 'launch' }];
+function probe({ untilMs, cause }: Omit<StateOf<'quarantined'>, 'kind'>, { nowMs }: Circumstances): Step {
+  return [{ kind: 'probing', sinceMs: nowMs, untilMs, cause }, { kind: 'launch' }];
 }

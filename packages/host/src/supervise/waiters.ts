@@ -69,11 +69,12 @@ export class SessionWaiters {
     });
   }
 
-  /** Tells those for whom this state is an answer. */
+  /** Tells those for whom this state is an answer. A session whose pipe is closed already is none. */
   settle(state: PluginState): void {
     switch (state.kind) {
       case 'running':
       case 'degraded':
+        if (state.session.connection.isClosed) return;
         for (const waiter of this.#waiting) waiter.resolve(state.session);
         return;
       case 'failed':
@@ -84,6 +85,7 @@ export class SessionWaiters {
         this.rejectAll(unavailable(this.#plugin, state, this.#clock.now()));
         return;
       case 'backoff':
+        if (state.untilMs <= this.#clock.now()) return;
         for (const waiter of this.#waiting) {
           if (waiter.failFast) waiter.reject(unavailable(this.#plugin, state, this.#clock.now()));
         }

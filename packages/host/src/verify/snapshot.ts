@@ -1,6 +1,6 @@
 import { chmod, copyFile, lstat, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bundleLimits, createStaging, discardStaging, indexFolder, removeLeftovers } from '@mmm/bundle';
+import { bundleLimits, createStaging, discardStaging, indexFolder, isLeftOut, removeLeftovers } from '@mmm/bundle';
 import { MmmError } from '@mmm/protocol';
 import { safeText } from '../display/safe-text.ts';
 
@@ -10,18 +10,6 @@ export interface Snapshot {
   readonly directory: string;
   /** sha256 of the index that these files would be signed with. */
   readonly bundleSha256: string;
-}
-
-const leftOutNames = new Set(['.git', '.hg', '.svn', '.mmm', 'node_modules', '__pycache__', '.venv']);
-/** Locks, swap files and backups of Emacs, Vim and others. */
-const editorFile = /^\.#|^#.*#$|~$|\.sw[a-p]$/;
-
-/**
- * Whether a file or folder of this name, at whatever depth, is no part of a plugin under development: histories,
- * installed packages, caches, and what editors write beside a file that is open.
- */
-export function isLeftOut(name: string): boolean {
-  return leftOutNames.has(name) || editorFile.test(name);
 }
 
 /**

@@ -5,7 +5,15 @@ export declare const stage: unique symbol;
 
 /** Who vouches for the bytes. `unsigned` exists only through an exception that names the plugin, and is audited. */
 export type Trust =
-  | { readonly kind: 'signed'; readonly keyid: string; readonly keyName: string }
+  | {
+      readonly kind: 'signed';
+      readonly keyid: string;
+      readonly keyName: string;
+      /** The whole sha256 of the key, as people compare it. */
+      readonly fingerprint: string;
+      /** The first key of its line: what belongs to the publisher is filed under this, also after a rotation. */
+      readonly publisher: string;
+    }
   | { readonly kind: 'unsigned'; readonly exception: string }
   | { readonly kind: 'registered' };
 

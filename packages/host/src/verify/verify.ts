@@ -1,10 +1,13 @@
 import { basename } from 'node:path';
 import {
+  assertNotRevoked,
   type ContentStore,
   indexFolder,
   type SignatureMemo,
+  type TrustedKey,
   type TrustStore,
   verifyBundle,
+  verifyIndexBytes,
   verifySignedIndex,
 } from '@mmm/bundle';
 import { MmmError } from '@mmm/protocol';
@@ -19,9 +22,16 @@ export interface VerifyServices {
   /** The bundle a user excepted by the plugin's name from needing a signature, or null. */
   exceptionOf(id: string): string | null;
   now(): Date;
+  /** Whether a current revocation list is required, as `[trust]` of config.toml says. Default: it is not. */
+  readonly currentRevocations?: boolean;
+  /** Whose plugin it has been so far: of several signatures that count, theirs is taken. Default: nobody's yet. */
+  boundPublisher?(spec: PluginSpec): string | null;
   /** What runs of the one plugin this host was told to develop. */
   readonly snapshot?: Snapshot;
 }
+
+/** What it takes to judge signatures. */
+export type Judging = Pick<VerifyServices, 'trust' | 'now' | 'currentRevocations' | 'boundPublisher'>;
 
 /** The verified bytes of a folder that is not in the store yet, with what vouches for them. */
 export interface VerifiedFolder {
@@ -48,8 +58,9 @@ export async function verify(spec: PluginSpec, services: VerifyServices): Promis
 /** Verifies a folder where it lies. An unsigned one passes only as the bundle that was excepted by name. */
 export async function verifyFolder(
   spec: PluginSpec,
-  services: Pick<VerifyServices, 'trust' | 'now'>,
+  services: Judging,
   exception: string | null = null,
+  options: { readonly retiredKeys?: boolean } = {},
 ): Promise<VerifiedFolder> {
   const { name, version } = spec.manifest.plugin;
   const manifest = manifestName(spec);
@@ -58,13 +69,13 @@ export async function verifyFolder(
       name,
       version,
       manifest,
-      trust: services.trust,
-      now: services.now(),
+      ...options,
+      ...trusting(spec, services),
     });
     const { index, indexBytes, indexSha256, signatures, signedBy } = bundle;
     checkManifest(spec, index.files);
     return {
-      trust: { kind: 'signed', keyid: signedBy.keyid, keyName: signedBy.name },
+      trust: signedTrust(signedBy, services.trust),
       bundleSha256: indexSha256,
       ...sizes(index.files),
       stored: { index, indexBytes, indexSha256, signatures },
@@ -73,6 +84,7 @@ export async function verifyFolder(
     if (!MmmError.is(error, 'SIGNATURE_MISSING') || exception === null) throw error;
     const { index, bytes, sha256 } = await indexFolder(spec.directory, { name, version, manifest });
     checkManifest(spec, index.files);
+    assertNotRevoked(sha256, { name, ...trusting(spec, services) });
     return {
       trust: { kind: 'unsigned', exception },
       bundleSha256: sha256,
@@ -80,6 +92,30 @@ export async function verifyFolder(
       stored: { index, indexBytes: bytes, indexSha256: sha256 },
     };
   }
+}
+
+/**
+ * As `verifyFolder`, of what was unpacked from an archive: its files were compared with its index on the way. What it
+ * returns is about the very index that was unpacked.
+ */
+export async function verifyStaged(
+  spec: PluginSpec,
+  stored: VerifiedFolder['stored'],
+  services: Judging,
+  exception: string | null,
+): Promise<VerifiedFolder> {
+  const { name, version } = spec.manifest.plugin;
+  const { index, indexBytes, indexSha256, signatures } = stored;
+  checkManifest(spec, index.files);
+  const about = { bundleSha256: indexSha256, ...sizes(index.files), stored };
+  if (signatures === undefined && exception !== null) {
+    assertNotRevoked(indexSha256, { name, ...trusting(spec, services) });
+    return { trust: { kind: 'unsigned', exception }, ...about };
+  }
+  const signed = { place: spec.directory, indexBytes, signatures };
+  const options = { name, version, manifest: manifestName(spec), ...trusting(spec, services) };
+  const { signedBy } = await verifyIndexBytes(signed, options);
+  return { trust: signedTrust(signedBy, services.trust), ...about };
 }
 
 /**
@@ -99,15 +135,17 @@ async function verifyInstalled(spec: PluginSpec, services: VerifyServices): Prom
   const { name, version } = spec.manifest.plugin;
   const exception = services.exceptionOf(spec.id);
   if (exception === bundleSha256) {
+    assertNotRevoked(bundleSha256, { name, ...trusting(spec, services) });
     return verified(spec, directory, bundleSha256, { kind: 'unsigned', exception: spec.id });
   }
   const signed = await verifySignedIndex(directory, {
     name,
     version,
     manifest: manifestName(spec),
-    trust: services.trust,
-    now: services.now(),
+    ...trusting(spec, services),
     memo: services.memo,
+    // What was installed before its publisher changed keys runs on.
+    retiredKeys: true,
   });
   if (signed.indexSha256 !== bundleSha256) {
     throw new MmmError(
@@ -117,18 +155,42 @@ async function verifyInstalled(spec: PluginSpec, services: VerifyServices): Prom
     );
   }
   checkManifest(spec, signed.index.files);
-  return verified(spec, directory, bundleSha256, {
-    kind: 'signed',
-    keyid: signed.signedBy.keyid,
-    keyName: signed.signedBy.name,
-  });
+  return verified(spec, directory, bundleSha256, signedTrust(signed.signedBy, services.trust));
+}
+
+function trusting(
+  spec: PluginSpec,
+  services: Judging,
+): {
+  readonly trust: TrustStore;
+  readonly now: Date;
+  readonly currentRevocations: boolean;
+  readonly publisher: string | null;
+} {
+  const { trust, currentRevocations = false } = services;
+  const publisher = services.boundPublisher?.(spec) ?? null;
+  return { trust, now: services.now(), currentRevocations, publisher };
+}
+
+function signedTrust({ keyid, name, fingerprint }: TrustedKey, trust: TrustStore): Trust {
+  return { kind: 'signed', keyid, keyName: name, fingerprint, publisher: trust.publisherOf(keyid) };
+}
+
+/**
+ * Compares what is about to run with what was verified once more, as the last thing before a process is started: since
+ * then somebody may have been asked, or a turn waited for. Throws BUNDLE_CHANGED.
+ */
+export async function reverify({ spec, bundleSha256 }: VerifiedPlugin, services: VerifyServices): Promise<void> {
+  // A snapshot was taken a moment ago and is in no store.
+  if (spec.origin !== 'development') await services.content.check(bundleSha256);
 }
 
 /**
  * A plugin under development has no signature: only the snapshot that this host took for its one development folder
  * passes, and what it was is in the audit log with each launch.
  */
-function verifyDeveloped(spec: PluginSpec, { snapshot }: VerifyServices): VerifiedPlugin {
+function verifyDeveloped(spec: PluginSpec, services: VerifyServices): VerifiedPlugin {
+  const { snapshot } = services;
   if (snapshot === undefined || snapshot.directory !== spec.directory) {
     throw new MmmError(
       'SIGNATURE_MISSING',
@@ -139,6 +201,7 @@ function verifyDeveloped(spec: PluginSpec, { snapshot }: VerifyServices): Verifi
       },
     );
   }
+  assertNotRevoked(snapshot.bundleSha256, { name: spec.id, ...trusting(spec, services) });
   return verified(spec, snapshot.directory, snapshot.bundleSha256, { kind: 'unsigned', exception: 'development' });
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MmmError } from '@mmm/protocol';
 import { findCapability } from '../../../../packages/host/src/call/find-capability.ts';
-import { suggest } from '../../../../packages/host/src/discover/suggest.ts';
+import { suggest } from '../../../../packages/host/src/source/suggest.ts';
 import { manifestOf } from '../../../support/fake-session.ts';
 
 const spec = {

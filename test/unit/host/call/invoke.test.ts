@@ -279,7 +279,7 @@ test('An exit during a call is told with its signal and the last lines of stderr
   assert.equal(clock.waiting, 0);
 });
 
-test('When the pipe closes first the cause is waited for, but never longer than 100 ms', async () => {
+test('When the pipe closes first the cause is waited for, but not longer than its session lets it live', async () => {
   const { call, reached, sessions, clock } = make();
   const known = rejection(call(), 'PLUGIN_EXITED');
   await reached();
@@ -291,7 +291,7 @@ test('When the pipe closes first the cause is waited for, but never longer than 
   const unknown = rejection(other.call(), 'PLUGIN_EXITED');
   await other.reached();
   other.sessions[0]?.closePipe();
-  await other.clock.advance(hostLimits.settleAfterExitMs);
+  await other.clock.advance(hostLimits.closedPipeGraceMs + hostLimits.settleAfterExitMs);
   assert.equal((await unknown).data.reason.kind, 'protocol');
 });
 

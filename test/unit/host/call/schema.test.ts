@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type CapabilitySection, type FieldIssue, type ManifestInput, MmmError } from '@mmm/protocol';
 import { type BundleSchemas, SchemaValidator } from '../../../../packages/host/src/call/schema.ts';
-import { suggest } from '../../../../packages/host/src/discover/suggest.ts';
+import { suggest } from '../../../../packages/host/src/source/suggest.ts';
 import { manifestOf } from '../../../support/fake-session.ts';
 
 type CapabilityInput = NonNullable<ManifestInput['capabilities']>[number];

@@ -10,7 +10,7 @@ import {
   secretsOf,
   withoutSecrets,
 } from '../../../../packages/host/src/config/effective.ts';
-import { suggest } from '../../../../packages/host/src/discover/suggest.ts';
+import { suggest } from '../../../../packages/host/src/source/suggest.ts';
 
 const none: StoredConfig = { values: {}, secrets: {} };
 const subject = { plugin: 'acme', schema: 'config.schema.json' };

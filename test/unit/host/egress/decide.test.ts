@@ -8,6 +8,8 @@ const rules = egressRules([
   { kind: 'network', host: 'private.test', private: true },
   { kind: 'network', host: '169.254.169.254', private: true },
   { kind: 'network', host: '169.254.0.1' },
+  { kind: 'network', host: '[fd00:ec2::254]', private: true },
+  { kind: 'network', host: '168.63.129.16' },
 ]);
 
 function outcome(host: string, addresses: readonly string[]): string {
@@ -28,6 +30,9 @@ const cases: readonly [host: string, addresses: readonly string[], expected: str
   ['private.test', ['0.0.0.0', '224.0.0.1'], 'address'],
   ['169.254.169.254', ['169.254.169.254'], '169.254.169.254'],
   ['169.254.0.1', ['169.254.0.1'], 'address'],
+  ['private.test', ['fd00:ec2::254', '168.63.129.16', '100.100.100.200'], 'address'],
+  ['fd00:ec2::254', ['fd00:ec2::254'], 'fd00:ec2::254'],
+  ['168.63.129.16', ['168.63.129.16'], 'address'],
 ];
 for (const [host, addresses, expected] of cases) {
   test(`${host} at ${addresses.join(' and ') || 'no address'}: ${expected}`, () => {

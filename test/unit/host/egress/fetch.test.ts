@@ -30,6 +30,7 @@ function fetcher(
     runDirectory: tempFolder(t),
     lookup: async (host) => (host === 'missing.test' ? Promise.reject(new Error('no such name')) : ['127.0.0.1']),
     clock,
+    onAllowed: () => undefined,
     onRefused: () => undefined,
     onTraffic: () => undefined,
     ...(certificates === undefined ? {} : { certificates }),
@@ -204,4 +205,14 @@ test('silence ends at the deadline, and a cancelled request at once', async (t) 
     await end();
     assert.equal((await failed).kind, kind);
   }
+});
+
+test('a server that changes the protocol is refused, and not waited for', async (t) => {
+  const port = await rawServer(t, (socket) => {
+    socket.once('data', () =>
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n'),
+    );
+  });
+  const { kind, reason } = await failure(fetcher(t, [`h.test:${port}`])({ url: `http://h.test:${port}/` }));
+  assert.deepEqual([kind, reason], ['network_failed', 'invalid_response']);
 });

@@ -1,53 +1,13 @@
 import assert from 'node:assert/strict';
 import { createServer as createHttpServer } from 'node:http';
-import { connect, createServer, type Socket } from 'node:net';
-import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import type { Permission } from '@mmm/protocol';
-import { systemClock } from '@mmm/rpc';
-import { Egress } from '../../../../packages/host/src/egress/egress.ts';
-import { egressRules } from '../../../../packages/host/src/egress/rule.ts';
-import type { TrafficSummary } from '../../../../packages/host/src/egress/traffic.ts';
+import { createServer, type Socket } from 'node:net';
+import { test } from 'node:test';
 import { hostLimits } from '../../../../packages/host/src/limits.ts';
+import { launchProxy, statusOf } from '../../../support/launch-proxy.ts';
 import { httpListener, tcpListener } from '../../../support/listener.ts';
-import { tempFolder } from '../../../support/temp-folder.ts';
-
-/** A proxy on a real socket file, for which every name is this machine. */
-async function proxy(t: TestContext, hosts: readonly string[], isPrivate = true) {
-  const refused: string[] = [];
-  const summaries: TrafficSummary[] = [];
-  const egress = new Egress({
-    runDirectory: tempFolder(t),
-    lookup: async () => ['127.0.0.1'],
-    clock: systemClock,
-    onRefused: (plugin, asked, { reason }) => refused.push(`${plugin} ${asked} ${reason}`),
-    onTraffic: (_plugin, summary) => summaries.push(summary),
-  });
-  const network = egress.forLaunch('asker');
-  const granted = hosts.map((host): Permission => ({ kind: 'network', host, private: isPrivate }));
-  const door = await network.open(egressRules(granted));
-  t.after(() => door.close());
-  const open = (): Socket => connect(join(door.directory, 'egress.sock')).setEncoding('latin1');
-  /** What comes back until the proxy closes; each further text is sent when the answer so far ends a header. */
-  const send = (...texts: string[]): Promise<string> => {
-    return new Promise((resolve) => {
-      let answer = '';
-      const socket = open();
-      socket.write(texts.shift() ?? '');
-      socket.on('error', () => undefined);
-      socket.on('data', (data) => {
-        answer += data;
-        if (texts.length > 0 && answer.endsWith('\r\n\r\n')) socket.write(texts.shift() ?? '');
-      });
-      socket.on('close', () => resolve(answer));
-    });
-  };
-  return { send, open, door, network, refused, summaries };
-}
 
 const get = (url: string, ...headers: string[]): string =>
   [`GET ${url} HTTP/1.1`, 'Host: ignored.test', 'Connection: close', ...headers, '', ''].join('\r\n');
-const statusOf = (answer: string): number => Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? 0);
 
 test('a plain request gets the host that was judged and loses what is about the connection', async (t) => {
   let headers: string[] = [];
@@ -56,7 +16,7 @@ test('a plain request gets the host that was judged and loses what is about the 
     response.setHeader('set-cookie', ['a=1', 'b=2']).setHeader('keep-alive', 'timeout=9');
     response.end('hello');
   });
-  const { send } = await proxy(t, [`h.test:${server.port}`]);
+  const { send } = await launchProxy(t, [`h.test:${server.port}`]);
   const answer = await send(
     get(`http://H.test.:${server.port}/p?q=1`, 'Proxy-Authorization: x', 'X-Hop: 1', 'Connection: x-hop', 'X-Mine: 1'),
   );
@@ -71,7 +31,7 @@ test('a body is passed on whole, in both framings', async (t) => {
     for await (const chunk of request.setEncoding('utf8')) chunks.push(chunk);
     response.end(`${request.headers['content-length'] ?? request.headers['transfer-encoding']} ${chunks.join('')}`);
   });
-  const { send } = await proxy(t, [`h.test:${server.port}`]);
+  const { send } = await launchProxy(t, [`h.test:${server.port}`]);
   const post = (...lines: string[]) =>
     send([`POST http://h.test:${server.port}/ HTTP/1.1`, 'Host: h', 'Connection: close', ...lines].join('\r\n'));
   assert.match(await post('Content-Length: 4', '', 'body'), /4 body/);
@@ -89,7 +49,7 @@ test('a tunnel carries bytes both ways, also when one side has said all it had t
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(() => server.close());
   const { port } = server.address() as { port: number };
-  const { open, summaries, network, door } = await proxy(t, [`h.test:${port}`]);
+  const { open, summaries, network, door } = await launchProxy(t, [`h.test:${port}`]);
   const answer = await new Promise<string>((resolve) => {
     let text = '';
     const socket = open();
@@ -110,7 +70,7 @@ test('a tunnel carries bytes both ways, also when one side has said all it had t
 
 test('what was not granted is refused with a reason, recorded, and never connected to', async (t) => {
   const server = await tcpListener(t);
-  const { send, refused } = await proxy(t, [`h.test:${server.port}`, `http://plain.test:${server.port}`]);
+  const { send, refused } = await launchProxy(t, [`h.test:${server.port}`, `http://plain.test:${server.port}`]);
   const target = `other.test:${server.port}`;
   const answer = await send(`CONNECT ${target} HTTP/1.1\r\nHost: h\r\n\r\n`);
   assert.match(answer, /^HTTP\/1\.1 403 Forbidden\r\nx-mmm-denied: not_granted\r\n/);
@@ -129,7 +89,7 @@ test('what was not granted is refused with a reason, recorded, and never connect
 
 test('a granted name that leads to this machine is refused without a private grant', async (t) => {
   const server = await tcpListener(t);
-  const { send } = await proxy(t, [`h.test:${server.port}`], false);
+  const { send } = await launchProxy(t, [`h.test:${server.port}`], { isPrivate: false });
   assert.match(await send(get(`http://h.test:${server.port}/`)), /^HTTP\/1\.1 403 [\s\S]*an address of this machine/);
   assert.equal(server.received(), 0);
 });
@@ -141,7 +101,7 @@ test('what can be read in two ways is refused, or read in the one way that was j
     response.end();
   });
   const own = `h.test:${server.port}`;
-  const { send } = await proxy(t, [own]);
+  const { send } = await launchProxy(t, [own]);
   for (const [text, status] of [
     [`GET / HTTP/1.1\r\nHost: ${own}\r\n\r\n`, 400],
     [`GET http://x@${own}/ HTTP/1.1\r\nHost: h\r\n\r\n`, 400],
@@ -178,7 +138,7 @@ test('a host that is not there, and one that breaks off, are told apart from a r
     t.after(() => server.close());
     server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
   });
-  const { send } = await proxy(t, ['h.test:1', `h.test:${gone.port}`, `h.test:${cut}`]);
+  const { send } = await launchProxy(t, ['h.test:1', `h.test:${gone.port}`, `h.test:${cut}`]);
   assert.match(
     await send('CONNECT h.test:1 HTTP/1.1\r\nHost: h\r\n\r\n'),
     /^HTTP\/1\.1 502 [\s\S]*x-mmm-error: ECONNREFUSED/,
@@ -191,7 +151,7 @@ test('a host that is not there, and one that breaks off, are told apart from a r
 });
 
 test('connections are bounded, and closing the door cuts them all', async (t) => {
-  const { open, door } = await proxy(t, ['h.test:1']);
+  const { open, door } = await launchProxy(t, ['h.test:1']);
   const ended: Promise<void>[] = [];
   const held: Socket[] = [];
   for (let index = 0; index < hostLimits.proxyConnections; index++) {
@@ -215,8 +175,8 @@ test('proxies of two launches share nothing', async (t) => {
   await new Promise<void>((resolve) => server.once('listening', resolve));
   t.after(() => server.close());
   const { port } = server.address() as { port: number };
-  const one = await proxy(t, [`one.test:${port}`]);
-  const two = await proxy(t, [`two.test:${port}`]);
+  const one = await launchProxy(t, [`one.test:${port}`]);
+  const two = await launchProxy(t, [`two.test:${port}`]);
   const statuses = async ({ send }: typeof one): Promise<number[]> => [
     statusOf(await send(get(`http://one.test:${port}/`))),
     statusOf(await send(get(`http://two.test:${port}/`))),

@@ -10,6 +10,8 @@ import {
   ruleCovers,
 } from '../../../../packages/host/src/egress/rule.ts';
 
+const network = (host: string): Permission => ({ kind: 'network', host });
+
 test('every spelling of a host leads to one', () => {
   for (const text of ['127.0.0.1', '127.1', '0x7f.1', '0x7f000001', '2130706433', '017700000001', '0177.0.0.1']) {
     assert.equal(canonicalHost(text), '127.0.0.1', text);
@@ -17,6 +19,26 @@ test('every spelling of a host leads to one', () => {
   for (const text of ['example.com', 'EXAMPLE.com', 'example.com.']) assert.equal(canonicalHost(text), 'example.com');
   for (const text of ['[::1]', '[0:0::1]', '[0000:0000:0000:0000:0000:0000:0000:0001]']) {
     assert.equal(canonicalHost(text), '::1');
+  }
+});
+
+test('a name in another script is another name, however it looks', () => {
+  assert.equal(canonicalHost('xn--80ak6aa92e.com'), 'xn--80ak6aa92e.com');
+  assert.equal(canonicalHost('XN--80AK6AA92E.COM.'), 'xn--80ak6aa92e.com');
+  const [rule] = egressRules([network('apple.com')]);
+  assert.ok(rule);
+  const covers = (host: string): boolean => ruleCovers(rule, { scheme: 'tunnel', host, port: 443 });
+  assert.deepEqual([covers('apple.com'), covers('xn--80ak6aa92e.com')], [true, false]);
+  // Written in that script, with invisible characters, or as an encoding that stands for plain letters: no host at all.
+  for (const text of [
+    '\u0430pple.com',
+    'app\u00adle.com',
+    'app\u200ble.com',
+    'apple\u3002com',
+    'xn--apple-.com',
+    'xn--.com',
+  ]) {
+    assert.equal(canonicalHost(text), undefined, JSON.stringify(text));
   }
 });
 
@@ -39,8 +61,6 @@ test('an authority is a host and a port', () => {
   }
   assert.deepEqual([formatAuthority('::1', 80), formatAuthority('h', 1)], ['[::1]:80', 'h:1']);
 });
-
-const network = (host: string): Permission => ({ kind: 'network', host });
 
 const covered: readonly [rule: string, scheme: RequestScheme, host: string, port: number, expected: boolean][] = [
   ['h.test', 'tunnel', 'h.test', 443, true],

@@ -62,8 +62,14 @@ test('what is covered passes without a trace, what is not is refused with what w
   const guard = new PermissionGuard({ audit: { append: (entry) => void audited.push(entry) }, clock: new FakeClock() });
   guard.enforce(plugin, permission('state=plugin'));
   assert.deepEqual(audited, []);
+  const wanted = permission('state=project');
   assert.throws(
-    () => guard.enforce(plugin, permission('state=project')),
+    () => guard.enforce(plugin, wanted),
+    /was not granted state=project\. Its manifest does not ask for it/,
+  );
+  audited.length = 0;
+  assert.throws(
+    () => guard.enforce(plugin, wanted, wanted),
     (error) => {
       assert.ok(error instanceof RpcError && error.is('PermissionDenied'));
       assert.match(error.message, /mmm plugin grant hook state=project/);

@@ -4,8 +4,9 @@ import { type TestContext, test } from 'node:test';
 import { MmmError, manifest, type Permission, permissionKey, permissionSetOf } from '@mmm/protocol';
 import type { AuditEntry } from '../../../../packages/host/src/audit/audit-log.ts';
 import { grantCommand, type PermitServices, permit } from '../../../../packages/host/src/permit/permit.ts';
-import { type PermissionPolicyInput, resolvePolicy } from '../../../../packages/host/src/permit/policy.ts';
+import { resolvePolicy } from '../../../../packages/host/src/permit/policy.ts';
 import type { PermissionRequest, PromptAnswer } from '../../../../packages/host/src/permit/prompt.ts';
+import type { PermissionPolicyInput } from '../../../../packages/host/src/settings/policy.ts';
 import { openStore } from '../../../../packages/host/src/store/store.ts';
 import type { Trust, VerifiedPlugin } from '../../../../packages/host/src/verify/verified.ts';
 import { tempFolder } from '../../../support/temp-folder.ts';
@@ -15,7 +16,8 @@ const api: Permission = { kind: 'network', host: 'api.example.com:443', reason: 
 const git: Permission = { kind: 'commands', name: 'git' };
 const shell: Permission = { kind: 'commands', name: 'bash' };
 const anywhere: Permission = { kind: 'network', host: '*.example.com:443' };
-const signed: Trust = { kind: 'signed', keyid: 'a'.repeat(64), keyName: 'Ada' };
+const keyid = 'a'.repeat(64);
+const signed: Trust = { kind: 'signed', keyid, keyName: 'Ada', fingerprint: 'aaaa', publisher: keyid };
 
 function plugin(permissions: readonly Permission[], trust: Trust = signed): VerifiedPlugin {
   const parsed = manifest.parse({
@@ -182,7 +184,7 @@ test('what the policy refuses stops the launch if it is required and is absent i
   const { services, asked, audited } = setUp(t, () => 'always', { refuse: ['commands'] });
   await assert.rejects(permit(plugin([git]), services), (error) => {
     assert.ok(MmmError.is(error, 'PERMISSION_DENIED'));
-    assert.match(error.message, /policy refuses/);
+    assert.match(error.message, /refused by `refuse` \("commands"\) of \[policy\] in policy\. Change that entry/);
     return true;
   });
   assert.deepEqual(

@@ -6,11 +6,10 @@ import {
   checkRequest,
   describePermission,
   permissionInfo,
-  type RiskLevel,
   riskInfo,
-  riskLevels,
   riskOf,
 } from '../../../../packages/host/src/permit/risk.ts';
+import { type RiskLevel, riskLevels } from '../../../../packages/host/src/risk-level.ts';
 
 const context = { home: '/home/ada/.mmm', userHome: '/home/ada', project: '/home/ada/work' };
 

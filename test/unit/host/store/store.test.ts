@@ -6,11 +6,17 @@ import { MmmError, type Permission } from '@mmm/protocol';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { hostLimits } from '../../../../packages/host/src/limits.ts';
 import { schemaVersion } from '../../../../packages/host/src/store/migrations.ts';
-import { openStore, type StatisticsDelta } from '../../../../packages/host/src/store/store.ts';
+import {
+  type CounterName,
+  counterNames,
+  openStore,
+  type StatisticsDelta,
+} from '../../../../packages/host/src/store/store.ts';
 import { tempFolder } from '../../../support/temp-folder.ts';
 
 const network: Permission = { kind: 'network', host: 'api.example.com:443' };
 const files: Permission = { kind: 'filesystem', access: 'read', path: '/srv/data' };
+const noCounts = Object.fromEntries(counterNames.map((name) => [name, 0])) as Record<CounterName, number>;
 const at = '2026-01-01T00:00:00.000Z';
 const unreadable = (pattern: RegExp) => (error: unknown) => {
   assert.ok(MmmError.is(error, 'STATE_UNREADABLE'), String(error));
@@ -121,6 +127,9 @@ test('statistics of several processes add up, and only the last exits are kept',
     lastLoadMs: 9,
     exits: { exit: 1 },
     lastExits: [{ atMs: 50, kind: 'exit', detail: 'code 1', stderrTail: 'oops' }],
+    restarts: { exit: 1 },
+    counters: { ...noCounts, bytesIn: 10, denials: 1 },
+    recorded: [{ name: 'rooms', labels: { floor: '1' }, count: 1, sum: 2, last: 2 }],
   };
   one.statistics.add('calculator', delta);
   two.statistics.add('calculator', { ...delta, lastAtMs: 40, maxMs: 25, lastLoadMs: null, exits: { signal: 2 } });
@@ -142,11 +151,18 @@ test('statistics of several processes add up, and only the last exits are kept',
       lastLoadMs: 9,
       exits: { exit: 7, signal: 2 },
       lastExits: [105, 104, 103, 102, 101],
+      restarts: { exit: 8 },
+      counters: { ...noCounts, bytesIn: 80, denials: 8 },
+      recorded: [{ name: 'rooms', labels: { floor: '1' }, count: 8, sum: 16, last: 2 }],
     },
   );
   assert.equal(read.lastExits.length, hostLimits.exitsKept);
   one.statistics.removeAll('calculator');
-  assert.equal(two.statistics.read('calculator').executions, 0);
+  const { executions, counters, recorded, restarts } = two.statistics.read('calculator');
+  assert.deepEqual(
+    { executions, counters, recorded, restarts },
+    { ...{ executions: 0, counters: noCounts }, recorded: [], restarts: {} },
+  );
   one.close();
   two.close();
 });

@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RpcError } from '@mmm/protocol';
-import { hostLimits } from '../../../../packages/host/src/limits.ts';
 import { Liveness } from '../../../../packages/host/src/supervise/liveness.ts';
+import { supervisionPolicyOf } from '../../../../packages/host/src/supervise/policy.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
-import { FakeSession } from '../../../support/fake-session.ts';
+import { FakeSession, manifestOf } from '../../../support/fake-session.ts';
 
-const { pingAfterSilenceMs, degradedAfterMs, unresponsiveAfterMs } = hostLimits;
+const policy = supervisionPolicyOf(manifestOf([])).liveness;
+const { pingAfterMs, degradedAfterMs, unresponsiveAfterMs } = policy;
 
 function make(features: readonly string[] = ['ping']) {
   const clock = new FakeClock();
   const session = new FakeSession({ features });
   const found: string[] = [];
-  const liveness = new Liveness({ session, clock, report: (finding) => found.push(finding) });
+  const liveness = new Liveness({ session, policy, clock, report: (finding) => found.push(finding) });
   const hear = (): void => {
     session.lastMessageAtMs = clock.monotonic();
   };
@@ -40,7 +41,7 @@ test('Silence before the call does not count', async () => {
   await clock.advance(3_600_000);
   session.inFlight = 1;
   liveness.watch();
-  await clock.advance(pingAfterSilenceMs - 1);
+  await clock.advance(pingAfterMs - 1);
   assert.equal(pings(), 0);
   await clock.advance(1);
   assert.equal(pings(), 1);
@@ -61,9 +62,9 @@ test('Any answer to a ping means alive, an error included', async () => {
   const { clock, session, found, liveness, pings } = make();
   session.inFlight = 1;
   liveness.watch();
-  await clock.advance(pingAfterSilenceMs);
+  await clock.advance(pingAfterMs);
   session.calls[0]?.fail(RpcError.of('MethodNotFound', 'no'));
-  await clock.advance(pingAfterSilenceMs);
+  await clock.advance(pingAfterMs);
   assert.equal(pings(), 2);
   session.calls[1]?.answer({});
   await clock.advance(degradedAfterMs - 1);
@@ -74,12 +75,12 @@ test('No answer degrades, anything heard later heals, and long silence is report
   const { clock, session, found, liveness, hear } = make();
   session.inFlight = 1;
   liveness.watch();
-  await clock.advance(pingAfterSilenceMs + degradedAfterMs);
+  await clock.advance(pingAfterMs + degradedAfterMs);
   assert.deepEqual(found, ['unresponsive']);
   hear();
   await clock.advance(degradedAfterMs);
   assert.deepEqual(found, ['unresponsive', 'responsive']);
-  await clock.advance(pingAfterSilenceMs + unresponsiveAfterMs);
+  await clock.advance(pingAfterMs + unresponsiveAfterMs);
   assert.deepEqual(found, ['unresponsive', 'responsive', 'unresponsive', 'hung']);
   await clock.advance(600_000);
   assert.equal(found.length, 4);
@@ -95,7 +96,7 @@ test('Nothing counts as silence while the host itself does not read', async () =
   assert.equal(pings(), 0);
   assert.deepEqual(found, []);
   session.paused = false;
-  await clock.advance(2 * pingAfterSilenceMs);
+  await clock.advance(2 * pingAfterMs);
   assert.equal(pings(), 1);
 });
 
@@ -103,11 +104,25 @@ test('After its end nothing is asked or reported', async () => {
   const { clock, session, found, liveness } = make();
   session.inFlight = 1;
   liveness.watch();
-  await clock.advance(pingAfterSilenceMs);
+  await clock.advance(pingAfterMs);
   liveness.end();
   liveness.watch();
   session.calls[0]?.answer({});
   await clock.advance(600_000);
   assert.deepEqual(found, []);
   assert.equal(clock.waiting, 0);
+});
+
+test('Silence under a debugger means nothing, and counts anew from its end', async () => {
+  const { clock, session, found, liveness } = make();
+  session.inFlight = 1;
+  session.debugged = true;
+  liveness.watch();
+  await clock.advance(3_600_000);
+  assert.deepEqual(found, []);
+  session.debugged = false;
+  await clock.advance(unresponsiveAfterMs - degradedAfterMs - 1);
+  assert.deepEqual(found, ['unresponsive']);
+  await clock.advance(degradedAfterMs + 1);
+  assert.deepEqual(found, ['unresponsive', 'hung']);
 });

@@ -1,22 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { backoffMs, mayPass, restartPolicyOf, withCrash } from '../../../../packages/host/src/supervise/restart.ts';
+import { supervisionPolicyOf } from '../../../../packages/host/src/supervise/policy.ts';
+import { backoffMs, withCrash } from '../../../../packages/host/src/supervise/restart.ts';
 import { manifestOf } from '../../../support/fake-session.ts';
 
-const policy = restartPolicyOf(manifestOf([]));
-
-test('The manifest changes the numbers of the host', () => {
-  const own = restartPolicyOf(
-    manifestOf([], { restart: { policy: 'always', max: 2, window_s: 10, backoff_ms: 40, backoff_max_s: 1 } }),
-  );
-  const { kind, crashesMax, windowMs, backoffMinMs, backoffMaxMs } = own;
-  assert.deepEqual(
-    { kind, crashesMax, windowMs, backoffMinMs, backoffMaxMs },
-    { kind: 'always', crashesMax: 2, windowMs: 10_000, backoffMinMs: 40, backoffMaxMs: 1000 },
-  );
-  assert.equal(restartPolicyOf(manifestOf([], { restart: { max: 0 } })).crashesMax, 1);
-  assert.deepEqual([policy.kind, policy.crashesMax, policy.windowMs], ['on_failure', 5, 180_000]);
-});
+const policy = supervisionPolicyOf(manifestOf([])).restart;
 
 test('The first restart is immediate; later waits double from 250 ms up to 30 s', () => {
   const longest = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 50].map((crashes) => backoffMs(crashes, policy, 1));
@@ -31,10 +19,4 @@ test('A random part of the wait is waited', () => {
 test('Crashes leave the window, and their list is bounded', () => {
   assert.deepEqual(withCrash([0, 1000], 180_500, policy), [1000, 180_500]);
   assert.equal(withCrash([1, 2, 3, 4, 5], 6, policy).length, 5);
-});
-
-test('A crash may pass by itself, a refusal may not', () => {
-  assert.ok(mayPass('START_TIMEOUT'));
-  assert.ok(!mayPass('CONSENT_REQUIRED'));
-  assert.ok(!mayPass('BUNDLE_CHANGED'));
 });

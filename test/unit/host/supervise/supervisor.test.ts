@@ -3,7 +3,11 @@ import { test } from 'node:test';
 import { type ExitReason, MmmError } from '@mmm/protocol';
 import type { Session } from '../../../../packages/host/src/handshake/session.ts';
 import { hostLimits } from '../../../../packages/host/src/limits.ts';
-import { restartPolicyOf } from '../../../../packages/host/src/supervise/restart.ts';
+import {
+  type RestartPolicy,
+  type SupervisionPolicy,
+  supervisionPolicyOf,
+} from '../../../../packages/host/src/supervise/policy.ts';
 import { Supervisor, type SupervisorOptions } from '../../../../packages/host/src/supervise/supervisor.ts';
 import { FakeClock, settled } from '../../../support/fake-clock.ts';
 import { FakeSession, manifestOf } from '../../../support/fake-session.ts';
@@ -18,7 +22,8 @@ const launchError = new MmmError('LAUNCH_FAILED', 'It did not start.', {
 
 /** Launches are open until the test settles them with `next`, or settle at once with `auto`. */
 interface MakeOptions extends Partial<Omit<SupervisorOptions, 'policy'>> {
-  readonly policy?: Partial<SupervisorOptions['policy']>;
+  readonly policy?: Partial<RestartPolicy>;
+  readonly supervision?: Partial<SupervisionPolicy>;
   readonly auto?: boolean;
 }
 function make(options: MakeOptions = {}) {
@@ -26,10 +31,16 @@ function make(options: MakeOptions = {}) {
   const open: { resolve(session: Session): void; reject(error: unknown): void; signal: AbortSignal }[] = [];
   const sessions: FakeSession[] = [];
   let launches = 0;
-  const { policy, auto, ...more } = options;
+  const { policy, supervision, auto, ...more } = options;
+  const usual = supervisionPolicyOf(manifestOf([]));
   const supervisor = new Supervisor({
     plugin: 'p',
-    policy: { ...restartPolicyOf(manifestOf([])), ...policy },
+    policy: {
+      ...usual,
+      idleStopMs: Number.POSITIVE_INFINITY,
+      ...supervision,
+      restart: { ...usual.restart, ...policy },
+    },
     clock,
     random: () => 0.5,
     launch: (signal) => {
@@ -180,7 +191,7 @@ test('A stop during a launch aborts it and settles those who wait', async () => 
   const stopped = supervisor.stop('enough');
   assert.ok(open[0]?.signal.aborted);
   await stopped;
-  assert.deepEqual(supervisor.state, { kind: 'stopped', reason: 'enough' });
+  assert.deepEqual(supervisor.state, { kind: 'stopped', reason: 'enough', crashes: [] });
   assert.ok(MmmError.is(await waiting, 'PLUGIN_UNAVAILABLE'));
 });
 

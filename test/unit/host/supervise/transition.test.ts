@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ExitReason, MmmError } from '@mmm/protocol';
-import type { RestartPolicy } from '../../../../packages/host/src/supervise/restart.ts';
-import { restartPolicyOf } from '../../../../packages/host/src/supervise/restart.ts';
+import { type RestartPolicy, supervisionPolicyOf } from '../../../../packages/host/src/supervise/policy.ts';
 import type { Effect, PluginEvent, PluginState } from '../../../../packages/host/src/supervise/state.ts';
 import { transition } from '../../../../packages/host/src/supervise/transition.ts';
 import { FakeSession, manifestOf } from '../../../support/fake-session.ts';
 
-const base = restartPolicyOf(manifestOf([], { capabilities: [] }));
+const base = supervisionPolicyOf(manifestOf([])).restart;
 const session = new FakeSession();
 const stderrTail = '';
 const reasons = {
@@ -17,13 +16,21 @@ const reasons = {
   signal: { kind: 'signal', signal: 'SIGKILL', stderrTail },
   protocol: { kind: 'protocol', detail: 'garbage', stderrTail },
   unresponsive: { kind: 'unresponsive', detail: 'silence', stderrTail },
-  sandbox: { kind: 'sandbox', detail: 'memory', stderrTail },
+  sandbox: { kind: 'sandbox', detail: 'it could not be set up', stderrTail },
+  start_timeout: { kind: 'start_timeout', timeoutMs: 10_000, stderrTail },
+  memory: { kind: 'memory', detail: 'too much', stderrTail },
+  cpu: { kind: 'cpu', detail: 'too much', stderrTail },
+  processes: { kind: 'processes', detail: 'too many', stderrTail },
+  disk: { kind: 'disk', detail: 'too much', stderrTail },
 } as const satisfies Record<ExitReason['kind'], ExitReason>;
 
-function exited(reason: ExitReason): PluginEvent {
-  return { kind: 'exited', reason, cause: new MmmError('PLUGIN_EXITED', 'it ended', { plugin: 'p', reason }) };
+function exited(reason: ExitReason, wanted = false, served = true): PluginEvent {
+  const cause = new MmmError('PLUGIN_EXITED', 'it ended', { plugin: 'p', reason });
+  return { kind: 'exited', reason, cause, wanted, served };
 }
-function launchError(code: 'LAUNCH_FAILED' | 'CONSENT_REQUIRED'): MmmError {
+function launchError(code: 'LAUNCH_FAILED' | 'CONSENT_REQUIRED' | 'DEPENDENCY_FAILED'): MmmError {
+  if (code === 'DEPENDENCY_FAILED')
+    return new MmmError(code, 'no', { plugin: 'p', dependency: 'd', cause: 'no', chain: ['p', 'd'] });
   return code === 'LAUNCH_FAILED'
     ? new MmmError(code, 'no', { plugin: 'p', stage: 'spawn', reason: 'no', stderrTail })
     : new MmmError(code, 'no', { plugin: 'p', permissions: [] });
@@ -38,6 +45,7 @@ const words: Record<string, PluginEvent> = {
   broken: { kind: 'launch_failed', error: launchError('LAUNCH_FAILED'), wanted: true },
   unwanted: { kind: 'launch_failed', error: launchError('LAUNCH_FAILED'), wanted: false },
   refused: { kind: 'launch_failed', error: launchError('CONSENT_REQUIRED'), wanted: true },
+  unmet: { kind: 'launch_failed', error: launchError('DEPENDENCY_FAILED'), wanted: true },
   tick: { kind: 'tick' },
   unresponsive: { kind: 'unresponsive' },
   responsive: { kind: 'responsive' },
@@ -47,11 +55,14 @@ const words: Record<string, PluginEvent> = {
   clean: exited(reasons.clean),
   exit: exited(reasons.exit),
   signal: exited(reasons.signal),
+  'exit!': exited(reasons.exit, true),
+  'clean!': exited(reasons.clean, true),
+  'useless!': exited(reasons.clean, true, false),
 };
 
 /** Runs a script: events by their word, `+N` lets N milliseconds pass. Gives `state` or `state:effect` per event. */
 function run(script: string, policy: Partial<RestartPolicy> = {}): { seen: string; state: PluginState; nowMs: number } {
-  let state: PluginState = { kind: 'stopped', reason: 'new' };
+  let state: PluginState = { kind: 'stopped', reason: 'new', crashes: [] };
   let nowMs = 1_000_000;
   const seen: string[] = [];
   for (const word of script.split(' ')) {
@@ -113,35 +124,17 @@ test('A failed restart is retried as long as somebody waits', () => {
   check('start launched exit start unwanted', 'starting:launch running backoff starting:launch backoff');
 });
 
+function everyCrash(state: PluginState['kind']) {
+  const kinds = Object.keys(reasons).filter((kind) => kind !== 'requested' && kind !== 'clean');
+  type Crash = Exclude<ExitReason['kind'], 'requested' | 'clean'>;
+  return Object.fromEntries(kinds.map((kind) => [kind, state])) as Record<Crash, PluginState['kind']>;
+}
+
 test('Every policy answers every end of a session', () => {
   const matrix: Record<RestartPolicy['kind'], Record<ExitReason['kind'], PluginState['kind']>> = {
-    always: {
-      requested: 'stopped',
-      clean: 'backoff',
-      exit: 'backoff',
-      signal: 'backoff',
-      protocol: 'backoff',
-      unresponsive: 'backoff',
-      sandbox: 'backoff',
-    },
-    on_failure: {
-      requested: 'stopped',
-      clean: 'stopped',
-      exit: 'backoff',
-      signal: 'backoff',
-      protocol: 'backoff',
-      unresponsive: 'backoff',
-      sandbox: 'backoff',
-    },
-    never: {
-      requested: 'stopped',
-      clean: 'stopped',
-      exit: 'failed',
-      signal: 'failed',
-      protocol: 'failed',
-      unresponsive: 'failed',
-      sandbox: 'failed',
-    },
+    always: { requested: 'stopped', clean: 'backoff', ...everyCrash('backoff') },
+    on_failure: { requested: 'stopped', clean: 'stopped', ...everyCrash('backoff') },
+    never: { requested: 'stopped', clean: 'stopped', ...everyCrash('failed') },
   };
   for (const [kind, row] of Object.entries(matrix)) {
     for (const [reason, expected] of Object.entries(row)) {
@@ -208,6 +201,40 @@ test('A reset forgets crashes, quarantine and failure', () => {
   assert.equal(wanted.state.kind, 'starting', 'somebody waits for it');
   const { state } = run(`${crashes(2)} start launched reset`);
   assert.ok(state.kind === 'running' && state.crashes.length === 0);
+});
+
+test('A stop does not forget crashes, and the next start still counts them', () => {
+  assert.equal(run(`${crashes(4)} stop start launched stop requested ${crash}`).state.kind, 'quarantined');
+  const stable = run(`${crashes(4)} start launched +60000 stop requested start launched exit`).state;
+  assert.ok(stable.kind === 'backoff' && stable.crashes.length === 1, 'a minute of stable running does');
+});
+
+test('A stop during the trial start leaves the quarantine in place', () => {
+  const script = `${crashes(4)} ${crash} +300000 start stop`;
+  assert.equal(run(`${script} broken`).state.kind, 'quarantined');
+  assert.equal(run(`${script} start broken`).state.kind, 'probing', 'a start that came during the stop is a trial too');
+  assert.equal(run(`${script} reset broken`).state.kind, 'stopped');
+});
+
+test('Without a window a plugin may crash for ever, and its wait stays at its longest', () => {
+  const off = { crashesMax: Number.POSITIVE_INFINITY, backoffMinMs: 50, backoffMaxMs: 50 };
+  const { state, nowMs } = run(Array.from({ length: 200 }, () => 'start launched exit! +100').join(' '), off);
+  assert.ok(state.kind === 'backoff' && state.untilMs <= nowMs - 50 && state.crashes.length <= 32);
+});
+
+test('A crash while callers wait for another session is followed by a restart, with nobody asking again', () => {
+  check('start launched exit! tick', 'starting:launch running backoff:wait_until starting:launch');
+});
+
+test('An end without a fault is followed by a start for those who wait, unless it could not be called at all', () => {
+  check('start launched clean!', 'starting:launch running starting:launch');
+  check('start launched useless!', 'starting:launch running failed');
+});
+
+test('A plugin whose dependency failed waits for it and is not blamed', () => {
+  check('start unmet', 'starting:launch failed');
+  const { state } = run('start launched exit start unmet tick unmet tick unmet tick unmet tick unmet tick unmet');
+  assert.ok(state.kind === 'backoff' && state.crashes.length === 1);
 });
 
 test('A stop in each state leads to stopped', () => {

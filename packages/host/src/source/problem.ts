@@ -2,7 +2,7 @@ import { safeText } from '../display/safe-text.ts';
 
 export type PathPart = string | number;
 
-/** One thing wrong with a manifest, before it is known where in the text it stands. */
+/** One thing wrong with a file, before it is known where in the text it stands. */
 export interface Problem {
   readonly path: readonly PathPart[];
   readonly message: string;
@@ -16,7 +16,7 @@ export interface Place {
   readonly column: number;
 }
 
-/** Where keys and values stand in the source of a manifest. */
+/** Where keys and values stand in the text of a file. */
 export interface SourceMap {
   /** The place of the path, or of its nearest ancestor that is written in the text. */
   find(path: readonly PathPart[], at: 'key' | 'value'): Place;
@@ -29,7 +29,7 @@ export class SourceIndex implements SourceMap {
   private readonly places = new Map<string, { readonly key: Place; readonly value: Place }>();
 
   /**
-   * The first place given for a path stays: a table header counts, not the keys below it. Deeper paths than a manifest
+   * The first place given for a path stays: a table header counts, not the keys below it. Deeper paths than a file
    * may have are not kept; a problem there is shown at its ancestor.
    */
   add(path: readonly PathPart[], key: Place, value: Place): void {

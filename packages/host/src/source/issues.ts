@@ -1,4 +1,3 @@
-import { manifest } from '@mmm/protocol';
 import type * as z from 'zod';
 import { keysKnownAt } from '../schema/known-keys.ts';
 import { describeValue, type PathPart, type Problem } from './problem.ts';
@@ -8,6 +7,15 @@ type Issue = z.core.$ZodIssue;
 
 /** Known keys are listed in a message up to this many. */
 const keysListedMax = 12;
+
+/** What problems of a file are told with. */
+export interface Described {
+  readonly schema: z.ZodType;
+  /** The tables in which a key that stands in the wrong one is looked for. */
+  readonly sections: readonly string[];
+  /** What a value must be that fits none of several shapes. */
+  readonly union: string;
+}
 
 const expectedNames: Readonly<Record<string, string>> = {
   string: 'a string',
@@ -23,11 +31,13 @@ const expectedNames: Readonly<Record<string, string>> = {
  * Turns what the schema found into sentences that say what was expected and what stands there instead. A misspelled key
  * is one problem: that the right one is missing is not said again.
  */
-export function describeIssues(issues: readonly Issue[], raw: unknown): Problem[] {
+export function describeIssues(issues: readonly Issue[], raw: unknown, described: Described): Problem[] {
   const meant = new Set<string>();
   const unknown = issues.flatMap((issue) => {
     if (issue.code !== 'unrecognized_keys') return [];
-    return issue.keys.map((key) => unknownKey(pathOf(issue), key, (known) => meant.add(JSON.stringify(known))));
+    return issue.keys.map((key) =>
+      unknownKey(described, pathOf(issue), key, (known) => meant.add(JSON.stringify(known))),
+    );
   });
   const others = issues.flatMap((issue): Problem[] => {
     const path = pathOf(issue);
@@ -38,7 +48,7 @@ export function describeIssues(issues: readonly Issue[], raw: unknown): Problem[
     }
     const value = valueAt(raw, path);
     if (value === undefined && meant.has(JSON.stringify(path))) return [];
-    return [{ path, message: sentence(issue, value), at: 'value' }];
+    return [{ path, message: sentence(issue, value, described), at: 'value' }];
   });
   return [...unknown, ...others];
 }
@@ -47,10 +57,10 @@ function pathOf(issue: Issue): PathPart[] {
   return issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part));
 }
 
-function sentence(issue: Issue, value: unknown): string {
+function sentence(issue: Issue, value: unknown, described: Described): string {
   // A rule of ours across several fields brings its own sentence.
   if (issue.code === 'custom') return issue.message;
-  const wanted = requirement(issue, value);
+  const wanted = requirement(issue, value, described);
   if (value === undefined) return `is missing: it ${wanted}`;
   const hasSize = typeof value === 'string' || Array.isArray(value);
   if (hasSize && (issue.code === 'too_small' || issue.code === 'too_big')) return wanted;
@@ -72,7 +82,7 @@ function hint(issue: Issue, value: unknown): string {
 }
 
 /** `must be …`, without what was found. */
-function requirement(issue: Issue, value: unknown): string {
+function requirement(issue: Issue, value: unknown, described: Described): string {
   switch (issue.code) {
     case 'invalid_type':
       return `must be ${expectedNames[issue.expected] ?? issue.expected}`;
@@ -86,7 +96,7 @@ function requirement(issue: Issue, value: unknown): string {
     case 'invalid_union': {
       const branch =
         typeof value === 'string' ? issue.errors.flat().find(({ code }) => code !== 'invalid_type') : undefined;
-      return branch === undefined ? 'must be the path of a schema file or a table' : requirement(branch, value);
+      return branch === undefined ? described.union : requirement(branch, value, described);
     }
     default:
       return issue.message;
@@ -107,10 +117,15 @@ function sizeRequirement(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBi
   return `must have ${small ? 'at least' : 'at most'} ${bound}${unit}${length}`;
 }
 
-function unknownKey(path: readonly PathPart[], key: string, onMeant: (path: PathPart[]) => void): Problem {
-  const known = knownKeys(path);
+function unknownKey(
+  described: Described,
+  path: readonly PathPart[],
+  key: string,
+  onMeant: (path: PathPart[]) => void,
+): Problem {
+  const known = keysKnownAt(described.schema, path);
   const meant = suggest(key, known);
-  const section = sectionOf(key, path);
+  const section = sectionOf(described, key, path);
   let advice = '';
   if (meant !== undefined) {
     advice = `; did you mean "${meant}"?`;
@@ -124,14 +139,12 @@ function unknownKey(path: readonly PathPart[], key: string, onMeant: (path: Path
 }
 
 /** The usual slip in TOML is a key below the wrong header. */
-function sectionOf(key: string, path: readonly PathPart[]): string | undefined {
-  if (path.length > 0 && knownKeys([]).includes(key)) return `at the top of the file, outside of every table`;
-  const section = ['plugin', 'limits', 'restart'].find((name) => name !== path[0] && knownKeys([name]).includes(key));
+function sectionOf({ schema, sections }: Described, key: string, path: readonly PathPart[]): string | undefined {
+  if (path.length > 0 && keysKnownAt(schema, []).includes(key)) {
+    return `at the top of the file, outside of every table`;
+  }
+  const section = sections.find((name) => name !== path[0] && keysKnownAt(schema, [name]).includes(key));
   return section === undefined ? undefined : `in [${section}]`;
-}
-
-function knownKeys(path: readonly PathPart[]): readonly string[] {
-  return keysKnownAt(manifest, path);
 }
 
 export function valueAt(raw: unknown, path: readonly PathPart[]): unknown {

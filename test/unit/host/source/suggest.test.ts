@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { suggest } from '../../../../packages/host/src/discover/suggest.ts';
+import { suggest } from '../../../../packages/host/src/source/suggest.ts';
 
 const known = ['name', 'version', 'display_name', 'permissions', 'cpu', 'max'];
 

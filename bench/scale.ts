@@ -1,0 +1,136 @@
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { setTimeout } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { createHost, type Host, type Plugin } from '@mmm/host';
+import { interleave, median, medianRatio } from './measure.ts';
+import { compile, installNative } from './native.ts';
+import type { Bench, Goal, Outcome, Result } from './result.ts';
+
+const plugins = 200;
+const idleMs = 30_000;
+const quickIdleMs = 5_000;
+const callsPerRound = 200;
+/** Those that are started to warm everything up are not counted: what is loaded for the first one is not per plugin. */
+const warmUp = 10;
+
+/** What many native plugins that run cost their host: memory, time while nothing happens, and each other's calls. */
+export async function scale(bench: Bench): Promise<Outcome> {
+  const answers = compile('answers.c', bench.folder);
+  const hosts: Host[] = [];
+  try {
+    const open = async (name: string, count: number): Promise<readonly Plugin[]> => {
+      const host = await createHost({ home: join(bench.folder, name) });
+      hosts.push(host);
+      const names = await installNative(host, answers, join(bench.folder, `${name}-source`), count);
+      return await Promise.all(names.map((id) => host.plugin(id)));
+    };
+    bench.say(`installing ${plugins} plugins`);
+    const [alone] = await open('one', 1);
+    const many = await open('many', plugins);
+    if (alone === undefined) throw new Error('There is no plugin.');
+    await call(alone);
+    bench.say(`starting ${plugins} plugins`);
+    const memory = await memoryPerPlugin(many);
+    const waitMs = bench.rounds < 30 ? quickIdleMs : idleMs;
+    bench.say(`${plugins} plugins run, ${waitMs / 1000} s without a call`);
+    const cpuShare = await idleCpuShare(waitMs);
+    bench.say(`calls of one plugin alone and of one of ${plugins}, ${bench.rounds} rounds`);
+    const one = await comparedCalls(alone, many, bench.rounds);
+    return outcome(memory, cpuShare, one);
+  } finally {
+    for (const host of hosts) await host.close();
+  }
+}
+
+async function call(plugin: Plugin): Promise<void> {
+  await plugin.execute('run', {});
+}
+
+interface Memory {
+  readonly residentKb: number;
+  readonly heapKb: number;
+}
+
+/** What the host has more for each plugin that runs and was called. */
+async function memoryPerPlugin(many: readonly Plugin[]): Promise<Memory> {
+  for (const plugin of many.slice(0, warmUp)) await call(plugin);
+  const before = await memoryNow();
+  const rest = many.slice(warmUp);
+  for (const plugin of rest) await call(plugin);
+  const after = await memoryNow();
+  return {
+    residentKb: (after.residentKb - before.residentKb) / rest.length,
+    heapKb: (after.heapKb - before.heapKb) / rest.length,
+  };
+}
+
+/** After several collections: what is kept, not what was used on the way. */
+async function memoryNow(): Promise<Memory> {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  for (let pass = 0; pass < 3; pass += 1) {
+    collect();
+    await setTimeout(200);
+  }
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return { residentKb: rss / 1024, heapKb: (heapUsed + external) / 1024 };
+}
+
+async function idleCpuShare(ms: number): Promise<number> {
+  // What the starts left to be done, such as the writing of statistics, is not idle yet.
+  await setTimeout(3_000);
+  const before = process.cpuUsage();
+  const startedMs = performance.now();
+  await setTimeout(ms);
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000 / (performance.now() - startedMs);
+}
+
+interface Compared {
+  readonly aloneUs: number;
+  readonly manyUs: number;
+  readonly ratio: number;
+  /** Of all of them, one after the other: each finds the processor's caches full of the others. */
+  readonly inTurnUs: number;
+}
+
+/** The median of a round trip, of the only plugin of one host and of those of another host with many. */
+async function comparedCalls(alone: Plugin, many: readonly Plugin[], rounds: number): Promise<Compared> {
+  const roundTrip = async (next: (index: number) => Plugin): Promise<number> => {
+    const tookUs: number[] = [];
+    for (let index = 0; index < callsPerRound; index += 1) {
+      const plugin = next(index);
+      const startedMs = performance.now();
+      await call(plugin);
+      tookUs.push((performance.now() - startedMs) * 1000);
+    }
+    return median(tookUs);
+  };
+  const entries = [() => alone, () => many[0] ?? alone, (index: number) => many[index % many.length] ?? alone];
+  const [aloneUs = [], manyUs = [], inTurnUs = []] = await interleave(entries, rounds, roundTrip);
+  const ratio = medianRatio(manyUs, aloneUs);
+  return { aloneUs: median(aloneUs), manyUs: median(manyUs), inTurnUs: median(inTurnUs), ratio };
+}
+
+function outcome(memory: Memory, cpuShare: number, { aloneUs, manyUs, inTurnUs, ratio }: Compared): Outcome {
+  const results: readonly Result[] = [
+    { name: `host memory for each of ${plugins} running plugins, resident`, kb: round(memory.residentKb) },
+    { name: `host memory for each of ${plugins} running plugins, JavaScript`, kb: round(memory.heapKb) },
+    { name: `host while ${plugins} plugins run and nothing happens`, cpu_percent: round(cpuShare * 100) },
+    { name: 'call of the only plugin', p50_us: round(aloneUs) },
+    { name: `call of one of ${plugins} plugins that run`, p50_us: round(manyUs) },
+    { name: `calls of ${plugins} plugins in turn`, p50_us: round(inTurnUs) },
+  ];
+  const goals: readonly Goal[] = [
+    { text: 'host memory for each running plugin: at most 150 KB', value: memory.residentKb, max: 150 },
+    { text: `processor time of an idle host of ${plugins} plugins: at most 0.5 %`, value: cpuShare * 100, max: 0.5 },
+    { text: `a call of one of ${plugins}: at most 1.5 times that of the only one`, value: ratio, max: 1.5 },
+  ];
+  return { results, goals };
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}

@@ -1,0 +1,54 @@
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { MmmError } from '@mmm/protocol';
+import { type Io, readStdin } from './io.ts';
+
+/** More than any key or statement has. */
+const statementBytesMax = 4 * 1024 * 1024;
+
+/** The text of a file, or of stdin for `-`. Throws USAGE when it cannot be read. */
+export async function readTextFile(io: Io, file: string): Promise<string> {
+  try {
+    if (file === '-') return await readStdin(io, statementBytesMax);
+    return readFileSync(resolve(io.cwd, file), 'utf8');
+  } catch (error) {
+    throw cannot('read', file, error);
+  }
+}
+
+/** Writes a file; one that is there already is never replaced. Throws USAGE when it cannot be written. */
+export function writeTextFile(io: Io, file: string, text: string, mode: 0o600 | 0o644): void {
+  writeNew(io, file, mode, (descriptor) => writeFileSync(descriptor, text));
+}
+
+/** As `writeTextFile`, line by line. Returns how many there were. */
+export function writeLines(io: Io, file: string, lines: Iterable<string>, mode: 0o600 | 0o644): number {
+  let count = 0;
+  writeNew(io, file, mode, (descriptor) => {
+    for (const line of lines) {
+      writeFileSync(descriptor, `${line}\n`);
+      count += 1;
+    }
+  });
+  return count;
+}
+
+function writeNew(io: Io, file: string, mode: number, write: (descriptor: number) => void): void {
+  try {
+    const descriptor = openSync(resolve(io.cwd, file), 'wx', mode);
+    try {
+      write(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw cannot('written', file, error);
+    const message = `${file} is there already. Name another file.`;
+    throw new MmmError('USAGE', message, { argument: file });
+  }
+}
+
+function cannot(what: 'read' | 'written', file: string, error: unknown): MmmError<'USAGE'> {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new MmmError('USAGE', `${file} cannot be ${what}: ${reason}`, { argument: file });
+}

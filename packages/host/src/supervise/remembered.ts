@@ -1,0 +1,59 @@
+import { errorHelp, MmmError } from '@mmm/protocol';
+import type { CrashRecord } from '../store/store.ts';
+import type { RestartPolicy } from './policy.ts';
+import { stillCounting } from './restart.ts';
+import type { PluginState } from './state.ts';
+
+/** What outlives the host of the crashes of a plugin; undefined when there is nothing to remember. */
+export function recordOf(state: PluginState): CrashRecord | undefined {
+  switch (state.kind) {
+    case 'quarantined':
+    case 'probing':
+      return { state: 'quarantined', untilMs: state.untilMs, crashes: [], cause: plain(state.cause) };
+    case 'backoff':
+      return { state: 'backoff', untilMs: state.untilMs, crashes: state.crashes, cause: plain(state.cause) };
+    case 'stopping':
+      if (state.quarantine !== undefined) {
+        const { untilMs, cause } = state.quarantine;
+        return { state: 'quarantined', untilMs, crashes: [], cause: plain(cause) };
+      }
+      return crashesOnly(state.crashes);
+    case 'stopped':
+    case 'starting':
+    case 'running':
+    case 'degraded':
+    case 'draining':
+    case 'failed':
+      return crashesOnly(state.crashes);
+  }
+}
+
+/** The state to begin in. A record that is over, or that nobody can read, counts for nothing. */
+export function stateOf(record: CrashRecord | undefined, policy: RestartPolicy, nowMs: number): PluginState {
+  const fresh = 'it was not started yet';
+  if (record === undefined) return { kind: 'stopped', reason: fresh, crashes: [] };
+  const { untilMs } = record;
+  const cause = errorOf(record);
+  if (record.state === 'quarantined' && cause !== undefined && Number.isFinite(policy.crashesMax)) {
+    return { kind: 'quarantined', untilMs, cause };
+  }
+  const crashes = stillCounting(record.crashes, nowMs, policy);
+  // A clock that was set back must not make a wait longer than any wait is.
+  if (record.state === 'backoff' && cause !== undefined && untilMs > nowMs && untilMs - nowMs <= policy.backoffMaxMs) {
+    return { kind: 'backoff', untilMs, cause, wanted: false, crashes };
+  }
+  return { kind: 'stopped', reason: fresh, crashes };
+}
+
+function crashesOnly(crashes: readonly number[]): CrashRecord | undefined {
+  return crashes.length === 0 ? undefined : { state: 'none', untilMs: 0, crashes, cause: null };
+}
+
+function plain({ code, message, data }: MmmError): NonNullable<CrashRecord['cause']> {
+  return { code, message, data };
+}
+
+function errorOf({ cause }: CrashRecord): MmmError | undefined {
+  if (cause === null || !Object.hasOwn(errorHelp, cause.code)) return undefined;
+  return new MmmError(cause.code as 'INTERNAL', cause.message, cause.data as { detail: string });
+}

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { createHost } from '@mmm/host';
+import { build } from 'esbuild';
+import { removeTree } from '../../scripts/remove-tree.ts';
+import { confined } from '../support/confined.ts';
+import { copyFixture, fixtureHost } from '../support/fixture-host.ts';
+
+const repository = join(import.meta.dirname, '../..');
+const id = 'tells_its_mark';
+/** What each version answers. */
+const words = { '1.0.0': 'GOOD', '2.0.0': 'BEST' } as const;
+
+function isVersion(text: string): text is keyof typeof words {
+  return text in words;
+}
+
+interface Ended {
+  readonly signal: string | null;
+  readonly code: number | string | null | undefined;
+  readonly output: string;
+}
+
+function run(program: string, ...words: string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [program, ...words], { timeout: 60_000 }, (error, stdout, stderr) => {
+      resolve({ signal: error?.signal ?? null, code: error?.code, output: `${stdout}${stderr}` });
+    });
+  });
+}
+
+/** In one file, so that it starts fast; inside the repository, where what it does not bundle resolves. */
+async function bundled(t: { after(run: () => void): void }): Promise<string> {
+  const folder = join(repository, 'build', `killed-install-${process.pid}`);
+  mkdirSync(folder, { recursive: true });
+  t.after(() => removeTree(folder));
+  const outfile = join(folder, 'install-and-die.mjs');
+  await build({
+    entryPoints: [join(import.meta.dirname, '../fixtures/programs/install-and-die.ts')],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    packages: 'external',
+    alias: Object.fromEntries(
+      ['host', 'bundle', 'rpc', 'protocol'].map((name) => [
+        `@mmm/${name}`,
+        join(repository, `packages/${name}/src/index.ts`),
+      ]),
+    ),
+    banner: {
+      js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
+    },
+    conditions: ['mmm-source'],
+    logLevel: 'silent',
+  });
+  return outfile;
+}
+
+interface Stage {
+  readonly program: string;
+  readonly directory: string;
+  /** With version 1 installed. */
+  readonly home: string;
+  /** Trusts the key, and has nothing installed. */
+  readonly emptyHome: string;
+  /** Version 2, as a folder and as an archive. */
+  readonly folder: string;
+  readonly archive: string;
+}
+
+async function stage(t: TestContext): Promise<Stage> {
+  const program = await bundled(t);
+  const { host, home, directory } = await fixtureHost(t, []);
+  const emptyHome = join(directory, 'empty');
+  const install = async (version: string, word: string): Promise<string> => {
+    const folder = copyFixture({ behaviour: 'tells-its-mark' }, join(directory, version));
+    const manifest = join(folder, 'plugin.toml');
+    writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('1.0.0', version));
+    writeFileSync(join(folder, 'main.cjs'), readFileSync(join(folder, 'main.cjs'), 'utf8').replace('GOOD', word));
+    await host.sign(folder);
+    return folder;
+  };
+  const first = await install('1.0.0', words['1.0.0']);
+  const folder = await install('2.0.0', words['2.0.0']);
+  const { file: archive } = await host.package(folder, directory);
+  cpSync(home, emptyHome, { recursive: true });
+  await host.install(first);
+  await host.close();
+  return { program, directory, home, emptyHome, folder, archive };
+}
+
+/** Installs, killed before that step, and looks at what the next host finds. Returns the active version. */
+async function killedAt(step: number, from: string, path: string, { program, directory }: Stage): Promise<string> {
+  const home = join(directory, `home-${step}`);
+  cpSync(from, home, { recursive: true, verbatimSymlinks: true });
+  const ended = await run(program, home, path, String(step));
+  assert.equal(ended.signal, 'SIGKILL', `step ${step}: ${ended.output}`);
+  const host = await createHost({ home });
+  try {
+    for (const place of ['store', 'plugins']) {
+      const left = readdirSync(join(home, place)).filter((name) => name.startsWith('.'));
+      assert.deepEqual(left, [], `step ${step} left something in ${place}`);
+    }
+    const [summary] = await host.list();
+    if (summary !== undefined) {
+      const { version, bundleSha256 } = await host.verify(id);
+      assert.equal(version, summary.version, `step ${step}`);
+      assert.equal(bundleSha256, summary.bundleSha256, `step ${step}: the record is about what is active`);
+    }
+    const version = summary?.version ?? 'none';
+    const isTried = step % 8 === 1;
+    if (isTried && isVersion(version)) {
+      assert.equal((await (await host.plugin(id)).execute('run', {})).output, words[version], `step ${step}`);
+    }
+    if (isTried) assert.equal((await host.install(path)).version, '2.0.0', `step ${step}: it can be done again`);
+    return version;
+  } finally {
+    await host.close();
+    removeTree(home);
+  }
+}
+
+async function killedEverywhere(from: string, path: string, staged: Stage): Promise<readonly string[]> {
+  const counted = join(staged.directory, 'home-counted');
+  cpSync(from, counted, { recursive: true, verbatimSymlinks: true });
+  const { output } = await run(staged.program, counted, path);
+  const steps = Number(output.trim());
+  assert.ok(steps > 30, `${output}: too few steps to be an installation`);
+  const versions: string[] = [];
+  for (let step = 1; step <= steps; step += 2) {
+    const both = [step, step + 1].filter((one) => one <= steps);
+    versions.push(...(await Promise.all(both.map((one) => killedAt(one, from, path, staged)))));
+  }
+  return versions;
+}
+
+/** First the old one, from some step on the new one, and never back. */
+function assertTurnsOnce(versions: readonly string[], before: string): void {
+  const turn = versions.indexOf('2.0.0');
+  assert.ok(turn > 0, versions.join(' '));
+  assert.deepEqual(
+    versions,
+    versions.map((_, step) => (step < turn ? before : '2.0.0')),
+  );
+}
+
+test('an update killed before any of its steps leaves the old or the new version, whole', confined, async (t) => {
+  const staged = await stage(t);
+  assertTurnsOnce(await killedEverywhere(staged.home, staged.archive, staged), '1.0.0');
+});
+
+test(
+  'a first installation killed before any of its steps leaves nothing or the version, whole',
+  confined,
+  async (t) => {
+    const staged = await stage(t);
+    assertTurnsOnce(await killedEverywhere(staged.emptyHome, staged.folder, staged), 'none');
+  },
+);
