@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Host, Plugin } from '@mmm/host';
 import { interleave, median, medianDifference, quantile, timeMs } from './measure.ts';
@@ -16,8 +17,9 @@ interface Start {
 /** From a plugin that does not run to its first answer, less what the bare program takes for the same. */
 export async function loadOverhead(bench: Bench): Promise<Outcome> {
   const hosts: Host[] = [];
-  const open = async (confined: boolean) => {
-    const host = await openHost(bench.folder, confined);
+  const open = async (confined: boolean, network?: string) => {
+    const folder = network === undefined ? bench.folder : join(bench.folder, 'networked');
+    const host = await openHost(folder, confined, network === undefined ? {} : { network });
     hosts.push(host);
     const plugin = await host.plugin('echo');
     // The first start probes the machine and verifies the bundle; the host then knows both.
@@ -27,10 +29,13 @@ export async function loadOverhead(bench: Bench): Promise<Outcome> {
   };
   try {
     const [unconfined, confined] = [await open(false), await open(true)];
+    // Nobody listens there, and nobody connects: what is measured is that it could.
+    const networked = await open(true, '127.0.0.1:1');
     const starts: Start[] = [
       { name: 'bare program, spawn to first answer', run: bareStart },
       { name: 'load, unconfined', overheadMaxMs: 5, run: () => pluginStart(unconfined) },
       { name: 'load, confined', overheadMaxMs: 12, run: () => pluginStart(confined) },
+      { name: 'load, confined, with a granted host', overheadMaxMs: 30, run: () => pluginStart(networked) },
     ];
     bench.say(`starts, ${bench.rounds} rounds`);
     return compare(starts, await interleave(starts, bench.rounds, (entry) => entry.run()));

@@ -15,6 +15,7 @@ import { loadOverhead } from './load.ts';
 import { load } from './measure.ts';
 import { neighbours } from './neighbours.ts';
 import { orphans } from './orphans.ts';
+import { proxied } from './proxy.ts';
 import type { Bench, Goal, Outcome, Result } from './result.ts';
 import { roundTrip } from './round-trip.ts';
 import { scale } from './scale.ts';
@@ -25,6 +26,7 @@ sealDescriptors();
 const groups: Readonly<Record<string, (bench: Bench) => Promise<Outcome>>> = {
   'round-trip': roundTrip,
   load: loadOverhead,
+  proxy: proxied,
   crash: crashRecovery,
   discovery,
   'cold-start': coldStart,

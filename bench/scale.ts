@@ -1,19 +1,17 @@
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { createHost, type Host, type Plugin } from '@mmm/host';
 import { interleave, median, medianRatio } from './measure.ts';
 import { compile, installNative } from './native.ts';
+import { program, repository } from './programs.ts';
 import type { Bench, Goal, Outcome, Result } from './result.ts';
 
 const plugins = 200;
 const idleMs = 30_000;
 const quickIdleMs = 5_000;
 const callsPerRound = 200;
-/** Those that are started to warm everything up are not counted: what is loaded for the first one is not per plugin. */
-const warmUp = 10;
 
 /** What many native plugins that run cost their host: memory, time while nothing happens, and each other's calls. */
 export async function scale(bench: Bench): Promise<Outcome> {
@@ -31,8 +29,10 @@ export async function scale(bench: Bench): Promise<Outcome> {
     const many = await open('many', plugins);
     if (alone === undefined) throw new Error('There is no plugin.');
     await call(alone);
+    bench.say(`memory of a host with ${plugins} plugins`);
+    const memory = memoryPerPlugin(join(bench.folder, 'many'));
     bench.say(`starting ${plugins} plugins`);
-    const memory = await memoryPerPlugin(many);
+    for (const plugin of many) await call(plugin);
     const waitMs = bench.rounds < 30 ? quickIdleMs : idleMs;
     bench.say(`${plugins} plugins run, ${waitMs / 1000} s without a call`);
     const cpuShare = await idleCpuShare(waitMs);
@@ -53,29 +53,12 @@ interface Memory {
   readonly heapKb: number;
 }
 
-/** What the host has more for each plugin that runs and was called. */
-async function memoryPerPlugin(many: readonly Plugin[]): Promise<Memory> {
-  for (const plugin of many.slice(0, warmUp)) await call(plugin);
-  const before = await memoryNow();
-  const rest = many.slice(warmUp);
-  for (const plugin of rest) await call(plugin);
-  const after = await memoryNow();
-  return {
-    residentKb: (after.residentKb - before.residentKb) / rest.length,
-    heapKb: (after.heapKb - before.heapKb) / rest.length,
-  };
-}
-
-/** After several collections: what is kept, not what was used on the way. */
-async function memoryNow(): Promise<Memory> {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-  for (let pass = 0; pass < 3; pass += 1) {
-    collect();
-    await setTimeout(200);
-  }
-  const { rss, heapUsed, external } = process.memoryUsage();
-  return { residentKb: rss / 1024, heapKb: (heapUsed + external) / 1024 };
+/** What a host has more for each plugin that runs and was called. */
+function memoryPerPlugin(home: string): Memory {
+  const node = [...process.execArgv, '--expose-gc', program('memory-of-many.ts'), home];
+  const run = spawnSync(process.execPath, node, { cwd: repository, encoding: 'utf8', timeout: 300_000 });
+  if (run.status !== 0) throw new Error(`The memory could not be measured: ${run.stderr}`);
+  return JSON.parse(run.stdout) as Memory;
 }
 
 async function idleCpuShare(ms: number): Promise<number> {

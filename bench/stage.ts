@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createHost, type Host, type HostOptions, signPlugin } from '@mmm/host';
 import { program } from './programs.ts';
@@ -31,6 +31,8 @@ export interface StageOptions {
   readonly onLog?: HostOptions['onLog'];
   /** Of `bench/programs`. Default: `echo-lines.cjs`. */
   readonly program?: string;
+  /** An address of this machine that the plugin is granted, `127.0.0.1:1`. Default: none. */
+  readonly network?: string;
 }
 
 /** A host on a home of its own in which the echo plugin is signed and installed. */
@@ -45,8 +47,13 @@ export async function openHost(folder: string, confined: boolean, more: StageOpt
   await host.trust.add({ publicKey: key.publicKey, name: 'bench', role: 'publisher', scopes: ['*'] }, new Date());
   const source = join(folder, `${confined ? 'confined' : 'unconfined'}-source`);
   writePlugin(source, 'echo', more.program);
+  if (more.network !== undefined) {
+    const permission = `[[permissions.network]]\nhost = "${more.network}"\nprivate = true\n`;
+    appendFileSync(join(source, 'plugin.toml'), permission);
+  }
   await signPlugin(source, key);
-  await host.install(source, { grantRequested: true });
+  const grant = more.network === undefined ? undefined : [`network=${more.network}!private`];
+  await host.install(source, grant === undefined ? { grantRequested: true } : { grant });
   return host;
 }
 

@@ -48,7 +48,7 @@ export function limitsPage(): string {
       '- Between two looks a plugin of several processes can have more than its memory, each of them at most as much',
       '  as all may have. Where that is too much it needs a smaller number of processes, too.',
       '- Control groups are not used.',
-      '- Without a sandbox (`--unconfined`) a plugin writes wherever its user may, and only its own folder is measured.',
+      '- Without a sandbox (`--unconfined`) a plugin writes wherever its user may; only its own folder is measured.',
     ].join('\n'),
   ].join('\n\n')}\n`;
 }

@@ -45,7 +45,7 @@ test('a plugin that crashes again and again is quarantined, says why, and runs a
   assert.equal(reset.code, 0, reset.stderr);
   assert.match(reset.stdout, /Lifted the quarantine of crashes_on_execute[\s\S]*exited with code 3/);
   const answered = await run(...exec, '{"works":true}', '--json');
-  assert.deepEqual(answered.json()['output'], { works: true });
+  assert.deepEqual(answered.json().output, { works: true });
   const again = await run('plugin', 'reset', 'crashes_on_execute', '--json');
   assert.deepEqual(again.json(), { id: 'crashes_on_execute', crashes: 0, quarantine: null });
 });

@@ -103,6 +103,7 @@ test('what the step is not granted it does not see, and what it is granted it do
   await publish('2.0.0', folder, permission);
   const waits = await run('plugin', 'install', 'pet');
   assert.equal(waits.code, 3);
+  assert.match(waits.stdout, /Once accepted it runs, confined: "node setup\.cjs /);
   assert.deepEqual(await audited(home), ['started', 'done']);
   assert.equal(await output(run), 'false ');
   const granted = await run('plugin', 'grant', 'pet', `filesystem=read:${folder}`);

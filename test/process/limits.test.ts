@@ -96,7 +96,10 @@ test('a fork bomb stays under its limit and is ended for it', withCompiler, asyn
   };
   // The fixture would stop by itself at 400 and end after 20 s.
   const input = { ceiling: 400, seconds: 20 };
-  await endsFor(t, fixture, input, { kind: 'processes', names: /limit of processes: it started all the 48 processes/ });
+  await endsFor(t, fixture, input, {
+    kind: 'processes',
+    names: /limit of processes: it started processes without end, .* 48 it may have/,
+  });
 });
 
 test('a plugin that uses more processor time than it may is ended for that', withPython, async (t) => {

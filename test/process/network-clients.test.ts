@@ -88,6 +88,16 @@ function mqttBroker(messages: string[]): Server {
   });
 }
 
+test(
+  'Python takes the proxy for the web alone: the one for the rest breaks libraries without SOCKS',
+  networked,
+  async (t) => {
+    const { plugins } = await networkWorld(t, { asker: { hosts: ['web.test:80'] } });
+    const proxies = await plugins.asker?.ask<Record<string, string>>('proxies');
+    assert.deepEqual([proxies?.http, proxies?.all], ['http://127.0.0.1:3128', undefined]);
+  },
+);
+
 test('an MQTT client publishes through the proxy as if there were none', networkedWith('curl'), async (t) => {
   const messages: string[] = [];
   const port = await listening(t, mqttBroker(messages));

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import { KeyRing, signRevocations } from '@mmm/bundle';
 import { type Host, type LogLine, type Plugin, signPlugin, systemClock } from '@mmm/host';
@@ -11,17 +11,26 @@ import { confined } from '../support/confined.ts';
 import { descendantsOf, stillRunning } from '../support/descendants.ts';
 import { copyFixture, type Fixture, fixtureHost } from '../support/fixture-host.ts';
 
-const main = join(import.meta.dirname, '../fixtures/programs/mmm-command.ts');
+const commands = join(import.meta.dirname, '../fixtures/programs/mmm-commands.ts');
 /** What is promised, from the moment the list has arrived. */
 const promisedMs = 1000;
+/** Starting a second process takes seconds where many tests run at once. */
+const slow = { ...confined, timeout: 240_000 };
 
-/** The command in a process of its own. Resolves with the moment it was done, on the clock of `performance`. */
-async function mmmProcess(t: TestContext, home: string, ...argv: string[]): Promise<number> {
-  const args = ['--import', 'tsx', '--conditions=mmm-source', main, ...argv, '--home', home];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+/** Another terminal, in a process of its own: runs commands on `home` and says when each was done. */
+function terminal(t: TestContext, home: string): (...argv: string[]) => Promise<number> {
+  const child = spawn(process.execPath, ['--import', 'tsx', '--conditions=mmm-source', commands], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   t.after(() => child.kill('SIGKILL'));
-  assert.deepEqual(await once(child, 'exit'), [0, null]);
-  return performance.now();
+  const codes = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return async (...argv) => {
+    child.stdin.write(`${JSON.stringify([...argv, '--home', home])}\n`);
+    const { value } = await codes.next();
+    const at = performance.now();
+    assert.equal(value, '0', argv.join(' '));
+    return at;
+  };
 }
 
 interface Hanging {
@@ -32,7 +41,7 @@ interface Hanging {
 /** A call that has arrived in the plugin and is never answered. */
 async function hangingCall(plugin: Plugin): Promise<Hanging> {
   return await new Promise((arrived) => {
-    const ended = plugin.execute('run', {}, { onProgress: () => arrived({ ended }) }).then(
+    const ended = plugin.execute('run', {}, { timeoutMs: 200_000, onProgress: () => arrived({ ended }) }).then(
       () => assert.fail('it answered'),
       (error: unknown) => ({ error, at: performance.now() }),
     );
@@ -73,20 +82,18 @@ for (const [what, code] of [
   ['key', 'KEY_REVOKED'],
   ['bundle', 'BUNDLE_REVOKED'],
 ] as const) {
-  test(`a ${what} that a list revokes in another process stops the running plugin within a second`, {
-    ...confined,
-    timeout: 60_000,
-  }, async (t) => {
+  test(`a ${what} that a list revokes in another process stops the running plugin within a second`, slow, async (t) => {
     const { host, home, directory } = await fixtureHost(t, ['never-answers', 'echo']);
     const plugin = await host.plugin('never_answers');
     const echo = await host.plugin('echo');
     await echo.start();
     const list = await listFor(t, host, directory, what);
     const harmless = await listFor(t, host, directory, 'other');
+    const elsewhere = terminal(t, home);
     const hanging = await hangingCall(plugin);
-    await mmmProcess(t, home, 'key', 'revocations', 'import', harmless);
+    await elsewhere('key', 'revocations', 'import', harmless);
     assert.equal(plugin.state.kind, 'running', 'a list about something else stops nothing');
-    const arrivedAt = await mmmProcess(t, home, 'key', 'revocations', 'import', list);
+    const arrivedAt = await elsewhere('key', 'revocations', 'import', list);
     const { error, at } = await hanging.ended;
     assertCode(error, code);
     assert.ok(at - arrivedAt < promisedMs, `${(at - arrivedAt).toFixed(0)} ms`);
@@ -108,7 +115,7 @@ for (const [what, code] of [
   });
 }
 
-test('a key that this very host revokes stops what runs at once', { ...confined, timeout: 60_000 }, async (t) => {
+test('a key that this very host revokes stops what runs at once', slow, async (t) => {
   const { host } = await fixtureHost(t, ['never-answers']);
   const hanging = await hangingCall(await host.plugin('never_answers'));
   const revokedAt = performance.now();
@@ -118,7 +125,7 @@ test('a key that this very host revokes stops what runs at once', { ...confined,
   assert.ok(at - revokedAt < promisedMs, `${(at - revokedAt).toFixed(0)} ms`);
 });
 
-test('scopes that are taken away stop what they no longer cover', { ...confined, timeout: 60_000 }, async (t) => {
+test('scopes that are taken away stop what they no longer cover', slow, async (t) => {
   const { host } = await fixtureHost(t, ['never-answers', 'echo']);
   const echo = await host.plugin('echo');
   await echo.start();
@@ -133,16 +140,21 @@ test('a launch that is under way is called off when its key is revoked', {
   ...confined,
   timeout: 60_000,
 }, async (t) => {
-  const silent: Fixture = { behaviour: 'exits-before-hello', name: 'silent', command: ['sleep', '60'] };
+  const more = '[limits]\nstart_timeout_s = 120\n';
+  const silent: Fixture = { behaviour: 'exits-before-hello', name: 'silent', command: ['sleep', '240'], more };
   const { host, home } = await fixtureHost(t, [silent]);
-  const starting = (await host.plugin('silent')).start();
+  const elsewhere = terminal(t, home);
+  await elsewhere('key', 'list');
+  const plugin = await host.plugin('silent');
+  const { seq } = host.audit.head();
+  const starting = plugin.start();
   const failed = starting.then(
     () => assert.fail('it started'),
     (error: unknown) => ({ error, at: performance.now() }),
   );
-  const launched = (): boolean => host.audit.list({ action: 'launch' }).length === 1;
-  while (!launched()) await new Promise((resolve) => setImmediate(resolve));
-  const revokedAt = await mmmProcess(t, home, 'key', 'revoke', 'test');
+  // Its launch is recorded right before its process starts.
+  while (host.audit.head().seq === seq) await new Promise((resolve) => setImmediate(resolve));
+  const revokedAt = await elsewhere('key', 'revoke', 'test');
   const { error, at } = await failed;
   assertCode(error, 'KEY_REVOKED');
   assert.ok(at - revokedAt < promisedMs, `${(at - revokedAt).toFixed(0)} ms`);
@@ -199,7 +211,7 @@ test('an expired list warns in doctor, and refuses starts where that is set', {
 });
 
 for (const standby of ['loaded', 'initialized']) {
-  test(`a spare that is ${standby} goes with what it stood by for`, { ...confined, timeout: 60_000 }, async (t) => {
+  test(`a spare that is ${standby} goes with what it stood by for`, slow, async (t) => {
     const manifest = `schema = 1
 [plugin]
 name = "never_answers"

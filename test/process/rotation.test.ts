@@ -45,7 +45,7 @@ async function publisher(t: TestContext): Promise<Publisher> {
 
 test('grants, data and uid of a publisher go on with the key that took over', {
   ...confined,
-  timeout: 60_000,
+  timeout: 120_000,
 }, async (t) => {
   const { host, home, old, next, folder, statement } = await publisher(t);
   await host.install(await folder('1.0.0', old), { grant: [permission] });
@@ -96,7 +96,7 @@ test('until the cut-over both keys count; another publisher never does without b
 
 test('a plugin that is only found belongs to whoever signed it at its first start, until its user says otherwise', {
   ...confined,
-  timeout: 60_000,
+  timeout: 120_000,
 }, async (t) => {
   const searched = tempFolder(t);
   const { host, home } = await fixtureHost(t, [], { searchPath: [{ directory: searched, origin: 'user' }] });

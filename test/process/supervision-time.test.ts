@@ -92,7 +92,7 @@ async function tellFast(): Promise<readonly Told[]> {
 }
 
 function hasFaketime(): boolean {
-  return (process.env['PATH'] ?? '').split(':').some((folder) => existsSync(join(folder, 'faketime')));
+  return (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, 'faketime')));
 }
 
 /** How long each state lasted; of the last one nobody knows. */

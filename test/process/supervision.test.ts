@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { chmodSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import type { Plugin, PluginState } from '@mmm/host';
 import { MmmError } from '@mmm/protocol';
 import { confined } from '../support/confined.ts';
 import { type Fixture, fixtureHost } from '../support/fixture-host.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 
 const crashing: Fixture = { behaviour: 'crashes-on-execute' };
 
@@ -54,7 +56,7 @@ test(
     assert.match(report.quarantine?.cause ?? '', /exited with code 4/);
     assert.deepEqual((await plugin.execute('run', { works: true })).output, { works: true });
     const { exits } = await host.statistics('crashes_on_execute');
-    assert.deepEqual([exits['signal'], exits['exit']], [2, 2]);
+    assert.deepEqual([exits.signal, exits.exit], [2, 2]);
   },
 );
 
@@ -115,6 +117,20 @@ test('a launch that fails is counted with its cause, and the first one is not tr
     1,
   );
   assert.equal(lastExits[0]?.kind, plugin.lastExit?.kind);
+});
+
+test('a grant lifts a quarantine', confined, async (t) => {
+  const folder = tempFolder(t);
+  chmodSync(folder, 0o755);
+  const key = `filesystem=read:${folder}`;
+  const more = `[[permissions.filesystem]]\npath = "${folder}"\naccess = "read"\nreason = "r"\noptional = true\n`;
+  const fixture = { ...crashing, more: `${more}[restart]\nmax = 1` };
+  const { host } = await fixtureHost(t, [fixture]);
+  const plugin = await host.plugin('crashes_on_execute');
+  assert.equal(await outcome(plugin.execute('run', { code: 9 })), 'PLUGIN_EXITED');
+  assert.equal(await outcome(plugin.execute('run', {})), 'PLUGIN_UNAVAILABLE');
+  await host.grant(plugin.id, [key]);
+  assert.equal(await outcome(plugin.execute('run', {})), 'answered');
 });
 
 test('what an earlier host learnt of a plugin holds in the next one', confined, async (t) => {

@@ -4,7 +4,7 @@ import { ProcessRecords } from '../../packages/host/src/processes/process-record
 import { nothingEnforced } from '../../packages/host/src/sandbox/none.ts';
 import { spawn } from '../../packages/host/src/spawn/spawn.ts';
 
-const { run, bundle, data } = JSON.parse(process.env['FIXTURE'] ?? '{}') as {
+const { run, bundle, data } = JSON.parse(process.env.FIXTURE ?? '{}') as {
   run: string;
   bundle: string;
   data: string;

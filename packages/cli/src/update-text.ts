@@ -23,6 +23,7 @@ export function updateText(info: PluginInfo, update: WaitingUpdate): string {
       return `  ${mark} ${risk.padEnd(8)} ${safeText(key, 300)}  ${safeText(sentence, 300)}${note}`;
     }),
     ...update.removed.map((key) => `  - ${''.padEnd(8)} ${safeText(key, 300)}  no longer asked for`),
+    ...(update.step === null ? [] : [`  Once accepted it runs, confined: ${commandText(update.step)}`]),
     `${version} keeps running until you agree.`,
   ].join('\n');
 }
@@ -54,6 +55,6 @@ export function stepText(id: string, { command, state, detail }: InstallStepRepo
 }
 
 /** The author wrote it: quoted, so that nothing in it looks like ours. */
-function commandText(command: readonly string[]): string {
+export function commandText(command: readonly string[]): string {
   return `"${safeText(command.join(' '), 300).replaceAll('"', "'")}"`;
 }

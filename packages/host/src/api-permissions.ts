@@ -29,6 +29,8 @@ export interface WaitingUpdate {
   readonly added: readonly string[];
   /** Keys that only the active version asks for. */
   readonly removed: readonly string[];
+  /** The command of its install step, which runs once it is accepted; null when it has none. */
+  readonly step: readonly string[] | null;
 }
 
 /** The step that a plugin's manifest has run after an installation. */

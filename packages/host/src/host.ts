@@ -243,7 +243,9 @@ class PluginHost implements Host {
 
   async grant(id: string, keys: readonly string[]): Promise<GrantReport> {
     checkArguments('host.grant', { id, keys });
-    return await this.#parts.consents.grant(await this.#find(id), keys);
+    const report = await this.#parts.consents.grant(await this.#find(id), keys);
+    await this.reset(id);
+    return report;
   }
 
   async revoke(id: string, keys: readonly string[]): Promise<GrantReport> {

@@ -123,9 +123,9 @@ export const hostLimits = {
   watchFastMs: 250,
   /** How often the others are. They answer nothing and want nothing: what they do is slow or seen in two seconds. */
   watchSlowMs: 2_000,
-  /** Looking at one plugin may take this share of the time, whatever the number of its processes. */
-  watchShare: 0.04,
-  /** But it is looked at after this, also where looking takes long because the machine is busy. */
+  /** What each process of a plugin adds to the time between two looks: looking at it takes about 0.1 ms. */
+  watchProcessMs: 4,
+  /** But a plugin is looked at after this, however many it has. */
   watchPauseMaxMs: 1_000,
   /** So many looks at an idle plugin only ask for its memory; then one asks for everything. */
   watchGlances: 7,
@@ -181,7 +181,7 @@ export const hostLimits = {
 
   // Trust
 
-  /** How often the trust store is looked at while a plugin runs: what is revoked elsewhere is stopped within a second. */
+  /** How often the trust store is looked at while plugins run: what is revoked elsewhere stops within a second. */
   trustPollMs: 250,
 
   // Permissions
@@ -190,7 +190,7 @@ export const hostLimits = {
   decisionPollMs: 400,
   /** Permissions of one plugin whose uses are counted: a manifest has 200 of a kind, and few hosts are refused. */
   usesCounted: 400,
-  /** For a plugin to end by itself when a permission was taken away; then it is killed. With the poll below a second. */
+  /** For a plugin to end by itself when a permission was taken away; then it is killed. With the poll: below 1 s. */
   revokeGraceMs: 400,
   /** A question about a permission that nobody answers counts as no after this. */
   promptTimeoutMs: 5 * 60_000,

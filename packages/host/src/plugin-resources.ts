@@ -1,4 +1,5 @@
 import { statfsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import type { Clock } from '@mmm/rpc';
 import type { AuditSink } from './audit/audit-log.ts';
 import type { PluginSpec } from './discover/spec.ts';
@@ -28,6 +29,7 @@ export class PluginResources {
       clock: options.clock,
       processes: systemProcesses(),
       measureFolder: folderSize,
+      processors: availableParallelism(),
       freeBytes,
     });
   }

@@ -95,6 +95,7 @@ export function describeUpdate(update: StagedUpdate, active: PluginSpec, service
     missing: decision.missing.map(permissionKey),
     added: [...after].filter((key) => !before.has(key)),
     removed: [...before].filter((key) => !after.has(key)),
+    step: spec.manifest.install?.command ?? null,
   };
 }
 

@@ -6,6 +6,7 @@ import { withHostToRead } from '../open-host.ts';
 import { exitCodes, print, styler } from '../output.ts';
 import { pathIn } from '../plugin-path.ts';
 import { type Registry, withExamples, withGlobals } from '../program.ts';
+import { commandText } from '../update-text.ts';
 
 /** `inspect`: what is in a plugin, before anybody decides about it. */
 export function addInspectCommand(plugin: Command, registry: Registry): void {
@@ -40,6 +41,9 @@ function inspectText(report: InspectReport, path: string | undefined, style: Ret
     ...warnings.flatMap((line) => (line === null ? [] : [style('yellow', safeText(line, 2000))])),
     'Permissions it asks for:',
     ...permissionLines(report),
+    ...(manifest.install === undefined
+      ? []
+      : [`Runs once after an installation, confined: ${commandText(manifest.install.command)}`]),
     'Capabilities:',
     ...(report.capabilities.length === 0 ? ['  none'] : report.capabilities.flatMap(capabilityLines)),
     `Files (${report.files.length}, ${report.bytes} bytes):`,

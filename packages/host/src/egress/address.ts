@@ -16,8 +16,8 @@ const carriers = ['::/96', '::ffff:0:0/96', '::ffff:0:0:0/96', '64:ff9b::/96'].m
   ipaddr.IPv6.parseCIDR(text),
 );
 /**
- * Where clouds serve credentials to whoever asks, outside the link-local networks: AWS and Google over IPv6, Azure at an
- * address that looks public, Alibaba at one that looks private.
+ * Where clouds serve credentials to whoever asks, outside the link-local networks: AWS and Google over IPv6, Azure at
+ * an address that looks public, Alibaba at one that looks private.
  */
 const metadata = ['fd00:ec2::/32', 'fd20:ce::/32', '168.63.129.16/32', '100.100.100.200/32'].map((text) =>
   ipaddr.parseCIDR(text),

@@ -35,7 +35,9 @@ export const proxyVariables: Readonly<Record<string, string>> = {
   NO_PROXY: '',
   http_proxy: proxyUrl,
   https_proxy: proxyUrl,
-  all_proxy: socksUrl,
+  // curl and Go take the other spelling where this one is empty. For Python it takes the other one away: libraries such
+  // as httpx refuse to work at all when they see SOCKS and lack the package for it, though they would not use it.
+  all_proxy: '',
   no_proxy: '',
   // Node reads the variables above only when told to, from version 22.21 and 24 on.
   NODE_USE_ENV_PROXY: '1',

@@ -23,7 +23,7 @@ export type Way =
   /** Whoever asked has gone meanwhile. */
   | { readonly kind: 'gone' };
 
-/** Judges a target and connects to it, for as long as `client` is there to want it. Never rejects for the network's sake. */
+/** Judges a target and connects to it, while `client` is there to want it. Resolves also with what went wrong. */
 export async function openTunnel(client: Duplex, target: Target, parts: TunnelParts): Promise<Way> {
   const verdict = await parts.judge(target);
   if (client.destroyed) return { kind: 'gone' };

@@ -123,9 +123,13 @@ export async function spawn(command: LaunchCommand, services: SpawnServices): Pr
   };
 }
 
-/** HOME of a plugin that sees the host's files: a folder of its own. Elsewhere every plugin's has the same name. */
-function ownHome({ mechanism, env, uid }: LaunchCommand): string | null {
-  return mechanism === 'none' && uid === process.getuid?.() ? (env.HOME ?? null) : null;
+/**
+ * HOME of a plugin that sees the host's files, which is a folder of its own: what it starts can be known by it. Null
+ * where every plugin's has the same name, and where a namespace ends what it starts.
+ */
+function ownHome({ mechanism, args, env, uid }: LaunchCommand): string | null {
+  if (mechanism !== 'none' || uid !== process.getuid?.() || args.includes('--kill-child')) return null;
+  return env.HOME ?? null;
 }
 
 function start(command: LaunchCommand, plugin: string) {

@@ -36,7 +36,7 @@ export function cpuBreach(plugin: string, limit: number, cores: number): LimitBr
 
 export function processesBreach(plugin: string, limit: number): LimitBreach {
   const seconds = hostLimits.processesAtLimitMs / 1000;
-  const what = `it started all the ${limit} processes and threads it may have and went on trying for ${seconds} s`;
+  const what = `it started processes without end, for ${seconds} s after most of the ${limit} it may have`;
   return breach('processes', plugin, 'processes', limit, limit, what);
 }
 

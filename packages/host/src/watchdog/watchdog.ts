@@ -11,8 +11,9 @@ import { type PluginUsage, UsageHistory } from './usage.ts';
 const mebibyte = 1024 * 1024;
 /** A program that forks without end uses all it gets, which on a busy machine is no more than this of a core. */
 const forkingCores = 0.1;
-/** So many processes at work at once, of all it has, do nothing but fork: too short each to be seen using anything. */
-const forkingShare = 0.25;
+/** Half of what it may have at work at once, and so many times the processors: nothing is won by that many. */
+const crowdShare = 0.5;
+const crowdPerProcessor = 4;
 /** For an ordinary user's plugin the kernel counts a process of the sandbox as well, so that it has one less. */
 const tasksSlack = 1;
 /** And each fork that is about to fail counts for a moment, so that a bomb stays this much below what it may have. */
@@ -46,6 +47,8 @@ export interface WatchdogOptions {
   readonly clock: Clock;
   readonly processes: ProcessTable;
   readonly measureFolder: MeasureFolder;
+  /** Processors of this machine. */
+  readonly processors: number;
   /** Free bytes on the disk of a folder; undefined when nobody knows. */
   freeBytes(folder: string): number | undefined;
 }
@@ -115,11 +118,9 @@ export class Watchdog {
     const due = all.filter((entry) => entry.isDue(nowMs));
     const roots = new Map(all.map(({ pid, helpers }) => [pid, helpers]));
     const households = this.#census.take(roots, new Set(due.filter((entry) => entry.isClose).map(({ pid }) => pid)));
-    const listedMs = this.#options.clock.monotonic() - nowMs;
-    const listed = due.reduce((sum, { pid }) => sum + (households.get(pid)?.residents.length ?? 0), 1);
     for (const entry of due) {
       const household = households.get(entry.pid);
-      if (household !== undefined) entry.look(household, listedMs * (household.residents.length / listed));
+      if (household !== undefined) entry.look(household, nowMs);
     }
     if (this.#watched.size === 0) this.#stop();
     else this.#schedule([...this.#watched.values()].some((entry) => entry.isFast));
@@ -140,8 +141,9 @@ class WatchedPlugin {
   /** Of the processes that there were at the last look. */
   #countedMs = 0;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
-  /** How long the last look took, its part of the list of processes included. */
-  #tookMs = 0;
+  #crowdedSinceMs: number | undefined;
+  /** Until the next look, because of the number of its processes. */
+  #pauseMs = 0;
   /** Looks since the last close one. */
   #glances = 0;
   #isOver = false;
@@ -181,8 +183,7 @@ class WatchedPlugin {
   /** A timer may come a little early. */
   isDue(nowMs: number): boolean {
     // Hundreds of processes take long to look at: the others must not feel that.
-    const pauseMs = Math.min(this.#tookMs / hostLimits.watchShare, hostLimits.watchPauseMaxMs);
-    if (nowMs - this.#lookedAtMs < pauseMs) return false;
+    if (nowMs - this.#lookedAtMs < this.#pauseMs) return false;
     return this.isFast || nowMs - this.#lookedAtMs >= hostLimits.watchSlowMs - hostLimits.watchFastMs / 2;
   }
 
@@ -191,12 +192,11 @@ class WatchedPlugin {
     return this.isFast || this.#glances >= hostLimits.watchGlances;
   }
 
-  look(household: Household, tookMs: number): void {
-    const nowMs = this.#options.clock.monotonic();
+  look(household: Household, nowMs: number): void {
+    this.#lookedAtMs = nowMs;
     if (household.residents.length < household.pids.length) this.#glance(household.pids);
     else this.#lookClosely(household.residents, nowMs);
-    this.#lookedAtMs = nowMs;
-    this.#tookMs = tookMs + this.#options.clock.monotonic() - nowMs;
+    this.#pauseMs = Math.min(household.pids.length * hostLimits.watchProcessMs, hostLimits.watchPauseMaxMs);
   }
 
   /** Only whether its memory grew: when it did, the next look is soon and a close one. */
@@ -225,7 +225,7 @@ class WatchedPlugin {
       cores: this.#history.cores(hostLimits.cpuWindowMs),
       tasks,
     };
-    if (this.#isForking(residents)) this.#exceeded(processesBreach(plugin, limits.processes));
+    if (this.#isForking(residents, nowMs)) this.#exceeded(processesBreach(plugin, limits.processes));
     else if (memoryBytes > limits.memory_mb * mebibyte) {
       this.#exceeded(memoryBreach(plugin, limits.memory_mb, memoryBytes));
     } else if (this.#history.isWhole && this.#usage.cores > limits.cpu) {
@@ -239,13 +239,21 @@ class WatchedPlugin {
     return limits.processes + helpers - Math.max(tasksSlack, Math.ceil(limits.processes * tasksSlackShare));
   }
 
-  /** It has all it may have, came by most of it just now, and is at work. Having them alone is allowed. */
-  #isForking(residents: readonly Resident[]): boolean {
+  /**
+   * It came by most of what it may have just now, and has either all of it and is at work, or a crowd at work at once:
+   * under one uid other processes may count, so that it does not get all. To have many processes alone is allowed.
+   */
+  #isForking(residents: readonly Resident[], nowMs: number): boolean {
     const { processes } = this.#watched.limits;
+    const running = residents.filter(({ isRunning }) => isRunning).length;
+    const crowd = Math.max(forkedMin, processes * crowdShare, this.#options.processors * crowdPerProcessor);
+    if (running < crowd) this.#crowdedSinceMs = undefined;
+    else this.#crowdedSinceMs ??= nowMs;
     const { atLimitMs, growth } = this.#history;
-    if (atLimitMs < hostLimits.processesAtLimitMs || growth < Math.max(forkedMin, processes / 2)) return false;
-    if (this.#history.cores(hostLimits.processesAtLimitMs) >= forkingCores) return true;
-    return residents.filter(({ isRunning }) => isRunning).length >= processes * forkingShare;
+    if (growth < Math.max(forkedMin, processes / 2)) return false;
+    if (nowMs - (this.#crowdedSinceMs ?? nowMs) >= hostLimits.processesAtLimitMs) return true;
+    const isBusy = this.#history.cores(hostLimits.processesAtLimitMs) >= forkingCores;
+    return isBusy && atLimitMs >= hostLimits.processesAtLimitMs;
   }
 
   #exceeded(breach: LimitBreach): void {

@@ -26,15 +26,14 @@ async function recorder(t: TestContext, reply = 'HTTP/1.1 200 OK\r\nContent-Leng
   return { port: (server.address() as { port: number }).port, heard };
 }
 
+const postTo = (port: number): string =>
+  `POST http://h.test:${port}/ HTTP/1.1\r\nHost: h.test\r\nConnection: close\r\n`;
 const evil = 'GET http://other.test/evil HTTP/1.1\r\nHost: other.test\r\n\r\n';
 
 test('a body whose end could be seen in two places is passed on to nobody', async (t) => {
   const { port, heard } = await recorder(t);
   const { send } = await launchProxy(t, [`h.test:${port}`]);
-  const post = (...lines: string[]): Promise<string> =>
-    send(
-      `POST http://h.test:${port}/ HTTP/1.1\r\nHost: h.test\r\nConnection: close\r\n${lines.join('\r\n')}\r\n\r\n${evil}`,
-    );
+  const post = (...lines: string[]): Promise<string> => send(`${postTo(port)}${lines.join('\r\n')}\r\n\r\n${evil}`);
   for (const lines of [
     ['Content-Length: 4', 'Transfer-Encoding: chunked'],
     ['Transfer-Encoding: chunked', 'Content-Length: 4'],
@@ -76,7 +75,7 @@ test('a body whose end could be seen in two places is passed on to nobody', asyn
 test('chunks that are none, and lines that end in another way, carry nothing along', async (t) => {
   const { port, heard } = await recorder(t);
   const { send } = await launchProxy(t, [`h.test:${port}`]);
-  const head = `POST http://h.test:${port}/ HTTP/1.1\r\nHost: h.test\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n`;
+  const head = `${postTo(port)}Transfer-Encoding: chunked\r\n\r\n`;
   for (const body of [
     'x\r\n',
     '-1\r\n',

@@ -110,3 +110,29 @@ test('a refusal that cannot be recorded is still a refusal', () => {
   });
   assert.throws(() => guard.enforce(plugin, permission('model=*')), RpcError);
 });
+
+test('who asks without end is written down less and less, and as often as before once it has stopped', async () => {
+  const audited: AuditEntry[] = [];
+  const clock = new FakeClock();
+  const guard = new PermissionGuard({ audit: { append: (entry) => void audited.push(entry) }, clock });
+  const day = 24 * 60 * 60_000;
+  const stepMs = 30_000;
+  const atOnce = 200;
+  for (let at = 0; at < day; at += stepMs) {
+    for (let index = 0; index < atOnce; index += 1) guard.refused('hook', { what: 'anything' });
+    await clock.advance(stepMs);
+  }
+  const perHour = hostLimits.refusalsRecordedPerMinute;
+  assert.ok(audited.length <= (24 + 7) * perHour, String(audited.length));
+  assert.ok(audited.length >= 24 * perHour, 'it never falls silent');
+  const told = audited.reduce((sum, { detail }) => sum + 1 + Number(detail.unrecorded ?? 0), 0);
+  assert.ok(told > ((day - hostLimits.refusalsMinuteMaxMs) / stepMs) * atOnce, 'what was left out is counted');
+  await clock.advance(hostLimits.refusalsMinuteMaxMs);
+  guard.refused('hook', {});
+  await clock.advance(hostLimits.refusalsMinuteMaxMs);
+  const before = audited.length;
+  guard.refused('hook', {});
+  await clock.advance(60_000);
+  guard.refused('hook', {});
+  assert.equal(audited.length, before + 2);
+});

@@ -10,7 +10,7 @@ import { FakeProcesses } from '../../../support/fake-processes.ts';
 
 const mb = 1024 * 1024;
 
-function world(size: () => FolderSize = () => ({ bytes: 0, entries: 0 })) {
+function world(processors = 2, size: () => FolderSize = () => ({ bytes: 0, entries: 0 })) {
   const clock = new FakeClock();
   const processes = new FakeProcesses();
   let free = 1000 * mb;
@@ -18,6 +18,7 @@ function world(size: () => FolderSize = () => ({ bytes: 0, entries: 0 })) {
   const watchdog = new Watchdog({
     clock,
     processes,
+    processors,
     measureFolder: async () => {
       measured++;
       return size();
@@ -86,6 +87,19 @@ test('an idle plugin is asked for its memory alone, and while no process starts 
   assert.equal(all.processes.asked.residentBytes - before.residentBytes, 3);
   assert.equal(all.processes.asked.stat - before.stat, 0);
   assert.equal(all.processes.asked.pids - before.pids <= 1, true);
+});
+
+test('a plugin of very many processes is looked at less often, so that the others do not feel it', async () => {
+  const all = world();
+  const { state } = watched(all, { processes: 1_000 });
+  state.busy = true;
+  for (let child = 0; child < 150; child++) all.processes.set(100 + child, { parent: 12 });
+  await all.clock.advance(hostLimits.watchFastMs);
+  const before = all.processes.asked.stat;
+  await all.clock.advance(hostLimits.watchFastMs * 2);
+  assert.equal(all.processes.asked.stat, before);
+  await all.clock.advance(hostLimits.watchFastMs);
+  assert.equal(all.processes.asked.stat > before, true);
 });
 
 test('nothing is waited for when nothing is watched', async () => {
@@ -179,12 +193,21 @@ test('a bomb whose processes are each too short at work to be seen using anythin
   const all = world();
   const { breaches, state } = watched(all, { processes: 40 });
   state.busy = true;
-  for (let child = 0; child < 40; child++) all.processes.set(100 + child, { parent: 12, isRunning: child % 3 === 0 });
+  for (let child = 0; child < 40; child++) all.processes.set(100 + child, { parent: 12, isRunning: child % 3 !== 0 });
   await all.clock.advance(hostLimits.watchFastMs * 8);
   assert.deepEqual(
     breaches.map(({ kind }) => kind),
     ['processes'],
   );
+});
+
+test('many processes at work are no bomb on a machine of many processors', async () => {
+  const all = world(16);
+  const { breaches, state } = watched(all, { processes: 48 });
+  state.busy = true;
+  for (let child = 0; child < 40; child++) all.processes.set(100 + child, { parent: 12, isRunning: true });
+  await all.clock.advance(hostLimits.watchFastMs * 8);
+  assert.deepEqual(breaches, []);
 });
 
 test('a plugin of one process that is busy from its start is within a limit of one', async () => {
@@ -200,7 +223,7 @@ test('a plugin of one process that is busy from its start is within a limit of o
 
 test('a data folder is measured while its plugin works, and when the disk loses space at once', async () => {
   let bytes = 10 * mb;
-  const all = world(() => ({ bytes, entries: 1 }));
+  const all = world(2, () => ({ bytes, entries: 1 }));
   const { breaches, state, watch } = watched(all, { disk_mb: 100 }, { dataDirectory: '/data' });
   const tick = async (cpuMs: number) => {
     all.processes.set(12, { parent: 11, cpuMs });
@@ -228,7 +251,7 @@ test('a data folder is measured while its plugin works, and when the disk loses 
 
 test('a folder that was too large may stay so at the next start, and may not grow', async () => {
   let bytes = 150 * mb;
-  const all = world(() => ({ bytes, entries: 1 }));
+  const all = world(2, () => ({ bytes, entries: 1 }));
   const start = async () => {
     const life = watched(all, { disk_mb: 100 }, { dataDirectory: '/data' });
     life.state.busy = true;
@@ -249,7 +272,7 @@ test('a folder that was too large may stay so at the next start, and may not gro
 
 for (const unmeasurable of ['deep', 'many'] as const) {
   test(`a folder that cannot be measured (${unmeasurable}) is over its limit`, async () => {
-    const all = world(() => ({ unmeasurable }));
+    const all = world(2, () => ({ unmeasurable }));
     const { breaches, state } = watched(all, {}, { dataDirectory: '/data' });
     state.busy = true;
     await all.clock.advance(hostLimits.watchFastMs);
