@@ -132,11 +132,11 @@ test('what leaves root is mounted after everything that a plugin or a grant has 
 
 const log = (params: object): string => `${JSON.stringify({ jsonrpc: '2.0', method: 'log', params })}\n`;
 const floods = {
-  'newlines on stderr': { descriptor: 2, text: '\n', megabytes: 64 },
-  'short lines on stderr': { descriptor: 2, text: 'a\n', megabytes: 64 },
+  'newlines on stderr': { descriptor: 2, text: '\n', megabytes: 16 },
+  'short lines on stderr': { descriptor: 2, text: 'a\n', megabytes: 16 },
   'long lines on stderr': { descriptor: 2, text: `${'a'.repeat(60_000)}\n`, megabytes: 64 },
   'newlines on stdout': { descriptor: 1, text: '\n', megabytes: 16 },
-  'short lines on stdout': { descriptor: 1, text: 'a\n', megabytes: 4 },
+  'short lines on stdout': { descriptor: 1, text: 'a\n', megabytes: 1 },
   'log notifications': { descriptor: 1, text: log({ message: 'm'.repeat(2000) }), megabytes: 16 },
   'log notifications with large fields': {
     descriptor: 1,

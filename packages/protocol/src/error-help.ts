@@ -120,8 +120,8 @@ export const errorHelp: { readonly [C in ErrorCode]: ErrorHelp } = {
     exitCode: exitCodes.consent,
     title: 'Your policy does not let this plugin run',
     why:
-      'The [policy] section of config.toml, or the program that opened the host, allows only other publishers or asks ' +
-      'for more confinement.',
+      'The [policy] section of config.toml, or the program that opened the host, allows only other publishers or ' +
+      'asks for more confinement.',
     fix: 'Change the key that the message names, or do without this plugin.',
   },
   SANDBOX_UNAVAILABLE: {

@@ -142,8 +142,13 @@ export class MmmError<C extends ErrorCode = ErrorCode> extends Error {
   }
 
   static is<C extends ErrorCode>(error: unknown, code: C): error is MmmError<C> {
-    return error instanceof MmmError && error.code === code;
+    return isMmmError(error) && error.code === code;
   }
+}
+
+/** A class that names itself in its own body loses its name in a bundle, and what nobody catches is printed by it. */
+function isMmmError(error: unknown): error is MmmError {
+  return error instanceof MmmError;
 }
 
 /** Exit codes of the `mmm` command; names and numbers are a contract. */

@@ -51,8 +51,10 @@ export const framings = ['ndjson', 'content-length'] as const;
 export const framing = z.enum(framings);
 export type Framing = z.infer<typeof framing>;
 
+/** The operating system ends an argument at this character, whatever follows it. */
+const argument = text(4096).refine((word) => !word.includes('\0'), 'must not contain the character U+0000');
 const command = z
-  .array(text(4096))
+  .array(argument)
   .min(1)
   .max(64)
   .describe('The program and its arguments: a path inside the plugin folder, or a bare name the host finds.');

@@ -141,12 +141,17 @@ export class RpcError extends Error {
   /** Builds the error for a name of the table; `details` becomes `data.details`. */
   static of(name: WireErrorName, message: string, details?: unknown): RpcError {
     const { code, kind, retryable } = wireErrors[name];
-    return new RpcError(code, message, details === undefined ? { kind, retryable } : { kind, retryable, details });
+    return rpcError(code, message, details === undefined ? { kind, retryable } : { kind, retryable, details });
   }
 
   is(name: WireErrorName): boolean {
     return this.code === wireErrors[name].code;
   }
+}
+
+/** A class that names itself in its own body loses its name in a bundle. */
+function rpcError(code: number, message: string, data: WireErrorData): RpcError {
+  return new RpcError(code, message, data);
 }
 
 /** The table's name for a number, or undefined for a plugin's own number. */

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Host, Plugin } from '@mmm/host';
 import { MmmError } from '@mmm/protocol';
+import { systemClock } from '@mmm/rpc';
 import { pluginProcesses } from '../../../scripts/plugin-processes.ts';
 import { type Fixture, fixtureHost } from '../fixture-host.ts';
 import { compileFixture } from '../native-program.ts';
@@ -45,6 +46,11 @@ export async function openWorld(
     end: async () => {
       assert.ok(pluginProcesses(new Set(all)).length > 0, 'a process of a plugin that runs is found');
       await host.close();
+      // More than a host promises to end in time live here: those it killed last may still be on their way out.
+      const startedMs = performance.now();
+      while (pluginProcesses(new Set(all)).length > 0 && performance.now() - startedMs < longMs) {
+        await new Promise<void>((resolve) => systemClock.immediate(resolve));
+      }
       assert.deepEqual(pluginProcesses(new Set(all)), [], 'a process of a plugin outlives its host');
     },
   };

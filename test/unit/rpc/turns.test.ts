@@ -12,9 +12,9 @@ test('alone a peer has long turns, beside another one short ones', () => {
   const { one, other } = pair();
   assert.equal(lengthMs(one, 0), 8);
   other.expect(10);
-  assert.equal(lengthMs(one, 11), 0.1);
-  assert.equal(lengthMs(other, 12), 0.1);
-  assert.equal(lengthMs(one, 100), 0.1);
+  assert.equal(lengthMs(one, 11), 0.25);
+  assert.equal(lengthMs(other, 12), 0.25);
+  assert.equal(lengthMs(one, 100), 0.25);
   assert.equal(lengthMs(one, 113), 8, 'the other wanted nothing for a while');
 });
 
@@ -26,15 +26,15 @@ function flood(turn: Turn, other: Turn | undefined, turns: number): number[] {
     atMs = turn.start(atMs);
     const pauseMs = turn.over(atMs);
     atMs += pauseMs;
-    return Math.round(pauseMs);
+    return Math.round(pauseMs * 100) / 100;
   });
 }
 
 test('a flood pauses between its turns while another peer wants something, and not before it is one', () => {
   const { one, other } = pair();
   const pauses = flood(one, other, 40);
-  assert.deepEqual(pauses.slice(0, 15), new Array<number>(15).fill(0));
-  assert.deepEqual(pauses.slice(-15), new Array<number>(15).fill(10));
+  assert.deepEqual(pauses.slice(0, 6), new Array<number>(6).fill(0));
+  assert.deepEqual(pauses.slice(-15), new Array<number>(15).fill(1.25));
 });
 
 test('a flood that nobody is bothered by is read without a pause', () => {
@@ -55,8 +55,11 @@ test('a message that took long is followed by a long pause, but not by one witho
   const { one, other } = pair();
   one.start(0);
   other.expect(4);
-  assert.equal(Math.round(one.over(5)), 500);
+  assert.equal(Math.round(one.over(5)), 25);
   one.start(1000);
   other.expect(1050);
-  assert.equal(one.over(1060), 1000);
+  assert.equal(one.over(1060), 300);
+  one.start(2000);
+  other.expect(2950);
+  assert.equal(one.over(3000), 1000);
 });

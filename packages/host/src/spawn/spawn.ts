@@ -25,6 +25,10 @@ import { LineTail } from './stderr-log.ts';
 /** Every number up to the last one costs a little at each start. */
 const coveredMax = 4096;
 
+/** Looks at the pipes of a process that is gone, at most, and without anything new: a grandchild may print for ever. */
+const drainTurns = 50;
+const silentTurns = 3;
+
 type WatchedProcess = Pick<Watched, 'pid' | 'helpers' | 'exceeded'>;
 
 export interface SpawnServices {
@@ -218,10 +222,21 @@ async function drained(streams: readonly unknown[], clock: Clock): Promise<void>
       else stream.once('end', resolve).once('close', resolve);
     });
   });
-  // A busy host may see the exit, and then the end of this time, before it looked at the pipes. It does once more:
-  // between the two turns lies a look at them, wherever the first one began.
+  let heard = false;
+  for (const stream of open)
+    stream.on('data', () => {
+      heard = true;
+    });
+  // A busy host may see the exit, and then the end of this time, before it looked at the pipes: it goes on as long as
+  // each look brings something, which for what the dead left behind is not long.
   const late = clock.sleep(hostLimits.pipeDrainMs, over.signal).then(
-    () => new Promise<void>((resolve) => clock.immediate(() => clock.immediate(resolve))),
+    async () => {
+      for (let turn = 0, silent = 0; turn < drainTurns && silent < silentTurns; turn++) {
+        heard = false;
+        await new Promise<void>((resolve) => clock.immediate(() => clock.immediate(resolve)));
+        silent = heard ? 0 : silent + 1;
+      }
+    },
     () => undefined,
   );
   await Promise.race([Promise.all(ended), late]);
