@@ -121,6 +121,11 @@ export class BoundedReader implements FrameSink {
     this.#turn.expect(nowMs);
   }
 
+  /** Once for each `expect`: it is not waited for any more. */
+  settled(): void {
+    this.#turn.settled();
+  }
+
   /** Handles nothing more. The stream itself is left to the connection. */
   stop(): void {
     this.#stopped = true;

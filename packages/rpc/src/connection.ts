@@ -247,6 +247,10 @@ class Peer implements Connection, MessageHost, RequestHost, PendingHost {
     this.#writer.send({ jsonrpc: '2.0', method: sharedNames.cancel, params: { id: call.id } }, true);
   }
 
+  released(): void {
+    this.#reader.settled();
+  }
+
   unresponsive(call: PendingCall): void {
     const sentence = `The call "${call.method.name}" (${call.id}) was cancelled and not answered`;
     this.fault('unresponsive_to_cancel', `${sentence} within ${this.#limits.cancelGraceMs} ms.`);

@@ -31,6 +31,8 @@ export interface PendingHost {
   /** The caller is settled: tell the peer. */
   cancel(call: PendingCall): void;
   unresponsive(call: PendingCall): void;
+  /** Nobody waits for the call any more, whatever became of it. Once for each call that was added. */
+  released(): void;
 }
 
 /** The calls that wait for an answer, and those that were given up but may still get one. */
@@ -122,6 +124,7 @@ export class PendingCalls {
 
   #release(call: PendingCall): void {
     this.#waiting.delete(call.id);
+    this.#host.released();
     if (call.token !== undefined) this.#byToken.delete(call.token);
     this.#deadlines.remove(call);
     if (call.onAbort !== undefined) call.options.signal?.removeEventListener('abort', call.onAbort);

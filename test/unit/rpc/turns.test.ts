@@ -12,9 +12,9 @@ test('alone a peer has long turns, beside another one short ones', () => {
   const { one, other } = pair();
   assert.equal(lengthMs(one, 0), 8);
   other.expect(10);
-  assert.equal(lengthMs(one, 11), 0.25);
-  assert.equal(lengthMs(other, 12), 0.25);
-  assert.equal(lengthMs(one, 100), 0.25);
+  assert.equal(lengthMs(one, 11), 0.1);
+  assert.equal(lengthMs(other, 12), 0.1);
+  assert.equal(lengthMs(one, 100), 0.1);
   assert.equal(lengthMs(one, 113), 8, 'the other wanted nothing for a while');
 });
 
@@ -33,12 +33,27 @@ function flood(turn: Turn, other: Turn | undefined, turns: number): number[] {
 test('a flood pauses between its turns while another peer wants something, and not before it is one', () => {
   const { one, other } = pair();
   const pauses = flood(one, other, 40);
-  assert.deepEqual(pauses.slice(0, 6), new Array<number>(6).fill(0));
-  assert.deepEqual(pauses.slice(-15), new Array<number>(15).fill(1.25));
+  assert.deepEqual(pauses.slice(0, 15), new Array<number>(15).fill(0));
+  assert.deepEqual(pauses.slice(-15), new Array<number>(15).fill(2));
 });
 
 test('a flood that nobody is bothered by is read without a pause', () => {
   assert.deepEqual(flood(pair().one, undefined, 20), new Array<number>(20).fill(0));
+});
+
+test('a flood has its pauses only while an answer of another peer is waited for', () => {
+  const { one, other } = pair();
+  const pauseMs = (atMs: number): number => {
+    one.start(atMs);
+    return one.over(atMs + 3);
+  };
+  one.expect(0);
+  other.expect(0);
+  assert.ok(pauseMs(1) > 0);
+  other.settled();
+  assert.equal(pauseMs(10), 0, 'its own are no reason');
+  other.expect(20);
+  assert.ok(pauseMs(21) > 0);
 });
 
 test('what brings answers is no flood, however much it is', () => {
@@ -55,10 +70,10 @@ test('a message that took long is followed by a long pause, but not by one witho
   const { one, other } = pair();
   one.start(0);
   other.expect(4);
-  assert.equal(Math.round(one.over(5)), 25);
+  assert.equal(Math.round(one.over(5)), 100);
   one.start(1000);
-  other.expect(1050);
-  assert.equal(one.over(1060), 300);
+  other.expect(1020);
+  assert.equal(one.over(1040), 800);
   one.start(2000);
   other.expect(2950);
   assert.equal(one.over(3000), 1000);
