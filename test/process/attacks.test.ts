@@ -136,7 +136,7 @@ const floods = {
   'short lines on stderr': { descriptor: 2, text: 'a\n', megabytes: 16 },
   'long lines on stderr': { descriptor: 2, text: `${'a'.repeat(60_000)}\n`, megabytes: 64 },
   'newlines on stdout': { descriptor: 1, text: '\n', megabytes: 16 },
-  'short lines on stdout': { descriptor: 1, text: 'a\n', megabytes: 1 },
+  'short lines on stdout': { descriptor: 1, text: 'a\n', megabytes: 0.2 },
   'log notifications': { descriptor: 1, text: log({ message: 'm'.repeat(2000) }), megabytes: 16 },
   'log notifications with large fields': {
     descriptor: 1,

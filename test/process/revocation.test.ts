@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import { KeyRing, signRevocations } from '@mmm/bundle';
 import { type Host, type LogLine, type Plugin, signPlugin, systemClock } from '@mmm/host';
@@ -10,28 +8,12 @@ import { type ErrorCode, MmmError } from '@mmm/protocol';
 import { confined } from '../support/confined.ts';
 import { descendantsOf, stillRunning } from '../support/descendants.ts';
 import { copyFixture, type Fixture, fixtureHost } from '../support/fixture-host.ts';
+import { otherTerminal } from '../support/other-terminal.ts';
 
-const commands = join(import.meta.dirname, '../fixtures/programs/mmm-commands.ts');
 /** What is promised, from the moment the list has arrived. */
 const promisedMs = 1000;
 /** Starting a second process takes seconds where many tests run at once. */
 const slow = { ...confined, timeout: 240_000 };
-
-/** Another terminal, in a process of its own: runs commands on `home` and says when each was done. */
-function terminal(t: TestContext, home: string): (...argv: string[]) => Promise<number> {
-  const child = spawn(process.execPath, ['--import', 'tsx', '--conditions=mmm-source', commands], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  t.after(() => child.kill('SIGKILL'));
-  const codes = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  return async (...argv) => {
-    child.stdin.write(`${JSON.stringify([...argv, '--home', home])}\n`);
-    const { value } = await codes.next();
-    const at = performance.now();
-    assert.equal(value, '0', argv.join(' '));
-    return at;
-  };
-}
 
 interface Hanging {
   /** Resolves with the error of the call when that ends, and the moment it did. */
@@ -89,7 +71,7 @@ for (const [what, code] of [
     await echo.start();
     const list = await listFor(t, host, directory, what);
     const harmless = await listFor(t, host, directory, 'other');
-    const elsewhere = terminal(t, home);
+    const elsewhere = otherTerminal(t, home);
     const hanging = await hangingCall(plugin);
     await elsewhere('key', 'revocations', 'import', harmless);
     assert.equal(plugin.state.kind, 'running', 'a list about something else stops nothing');
@@ -143,7 +125,7 @@ test('a launch that is under way is called off when its key is revoked', {
   const more = '[limits]\nstart_timeout_s = 120\n';
   const silent: Fixture = { behaviour: 'exits-before-hello', name: 'silent', command: ['sleep', '240'], more };
   const { host, home } = await fixtureHost(t, [silent]);
-  const elsewhere = terminal(t, home);
+  const elsewhere = otherTerminal(t, home);
   await elsewhere('key', 'list');
   const plugin = await host.plugin('silent');
   const { seq } = host.audit.head();

@@ -6,7 +6,7 @@ export type { BundleToStore, StagedBundle } from './content-store.ts';
 export { ContentStore } from './content-store.ts';
 export type { PayloadType } from './encoding.ts';
 export { payloadTypes, preAuthenticationEncoding } from './encoding.ts';
-export { isAlive } from './file-lock.ts';
+export { isAlive, withFileLock } from './file-lock.ts';
 export type { BundleFile, BundleIndex } from './index-file.ts';
 export { bundleFile, bundleIndex, manifestNames, parseIndex, serialiseIndex } from './index-file.ts';
 export type { BundleIdentity, IndexedFolder } from './index-folder.ts';

@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '@mmm/host';
 
@@ -20,12 +21,21 @@ export interface Io {
 
 /** Reads all of stdin; a command asked for it with `-`. Refuses more than `bytesMax`. */
 export async function readStdin(io: Io, bytesMax: number): Promise<string> {
+  return await readWhole(io.stdin, 'standard input', bytesMax);
+}
+
+/** Reads a file, a pipe or a device to its end. Refuses more than `bytesMax`, be it endless. */
+export async function readFileUpTo(path: string, bytesMax: number): Promise<string> {
+  return await readWhole(createReadStream(path), 'it', bytesMax);
+}
+
+async function readWhole(stream: Readable, what: string, bytesMax: number): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of io.stdin) {
+  for await (const chunk of stream) {
     const buffer = Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
     bytes += buffer.length;
-    if (bytes > bytesMax) throw new RangeError(`standard input has more than ${bytesMax} bytes`);
+    if (bytes > bytesMax) throw new RangeError(`${what} has more than ${bytesMax} bytes`);
     chunks.push(buffer);
   }
   return Buffer.concat(chunks).toString('utf8');

@@ -1,3 +1,4 @@
+import { printableJson, safeText } from '@mmm/host/display';
 import { errorHelp, exitCodes, MmmError } from '@mmm/protocol';
 import type { Io } from './io.ts';
 import { snakeCased } from './snake-case.ts';
@@ -11,7 +12,7 @@ export interface GlobalOptions {
 
 /** Prints one JSON document, or the text for people. Exactly one document ever goes to stdout with `--json`. */
 export function print(io: Io, options: GlobalOptions, document: unknown, text: string): void {
-  if (options.json === true) io.stdout.write(`${JSON.stringify(snakeCased(document))}\n`);
+  if (options.json === true) io.stdout.write(`${printableJson(JSON.stringify(snakeCased(document)))}\n`);
   else if (text !== '') io.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
 }
 
@@ -63,8 +64,16 @@ export function fail(io: Io, options: GlobalOptions, thrown: unknown, usage: str
   const style = styler(io, 'stderr');
   const title = style('bold', style('red', `error[${help.number}]`));
   const steps = nextSteps(error, usage);
-  note(io, [`${title}: ${error.message}`, ...steps.map((step) => `  ${step}`)].join('\n'));
+  note(io, [`${title}: ${shown(error.message)}`, ...steps.map((step) => `  ${step}`)].join('\n'));
   return help.exitCode;
+}
+
+/** Whoever wrote the words in it, be it a plugin or the command line: only its line ends are ends of lines. */
+function shown(message: string): string {
+  return message
+    .split('\n')
+    .map((line) => safeText(line, Number.POSITIVE_INFINITY))
+    .join('\n');
 }
 
 /** A message that names the next step itself is not followed by the general one. */

@@ -1,7 +1,7 @@
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { MmmError } from '@mmm/protocol';
-import { type Io, readStdin } from './io.ts';
+import { type Io, readFileUpTo, readStdin } from './io.ts';
 
 /** More than any key or statement has. */
 const statementBytesMax = 4 * 1024 * 1024;
@@ -10,7 +10,7 @@ const statementBytesMax = 4 * 1024 * 1024;
 export async function readTextFile(io: Io, file: string): Promise<string> {
   try {
     if (file === '-') return await readStdin(io, statementBytesMax);
-    return readFileSync(resolve(io.cwd, file), 'utf8');
+    return await readFileUpTo(resolve(io.cwd, file), statementBytesMax);
   } catch (error) {
     throw cannot('read', file, error);
   }

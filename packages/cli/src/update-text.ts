@@ -37,6 +37,12 @@ export function stepNotice({ command }: InstallStepReport): string {
   return `Once that is decided it runs, confined: ${commandText(command)} (leave it out with --no-hooks)`;
 }
 
+/** Said before anybody agrees to what may not be the plugin that they mean; undefined when there is nothing to say. */
+export function similarText(id: string, similar: readonly string[]): string | undefined {
+  if (similar.length === 0) return undefined;
+  return `Careful: ${id} is easily taken for ${similar.join(', ')}, which is installed and not of its publisher.`;
+}
+
 export function stepText(id: string, { command, state, detail }: InstallStepReport): string {
   const words = commandText(command);
   switch (state) {

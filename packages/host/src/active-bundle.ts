@@ -17,22 +17,26 @@ export interface Offered {
   readonly version: string;
   readonly bundleSha256: string;
   readonly trust: Trust;
+  /** Plugins of others whose names are easily taken for its own; recorded. */
+  readonly similar?: readonly string[];
 }
 
 /**
  * Records the installation, with what was granted with it, and makes the bundle the active one of its name. Until the
  * last step, the switch of a link, nothing of the version before has changed. An update that waited is forgotten.
- * Returns where the data of another publisher's plugin of this name went, or null.
+ * To be called within `whileNobodyElseInstalls`. Returns where the data of another publisher's plugin of this name
+ * went, or null.
  */
 export function makeActive(
-  { spec, name, version, bundleSha256, trust }: Offered,
+  { spec, name, version, bundleSha256, trust, similar = [] }: Offered,
   granted: readonly Permission[],
   services: { readonly home: Home; readonly store: Store; readonly audit: AuditSink; now(): Date },
 ): string | null {
   const { home, store, audit } = services;
   const at = services.now().toISOString();
   const replaced = store.plugins.get(name)?.version ?? null;
-  const detail = { version, bundle: bundleSha256, trust, granted: granted.map(permissionKey), replaced };
+  const noted = similar.length === 0 ? {} : { similar };
+  const detail = { version, bundle: bundleSha256, trust, granted: granted.map(permissionKey), replaced, ...noted };
   audit.append({ action: 'install', plugin: name, detail });
   store.grants.add(name, publisherOf(trust), granted, 'flag', at);
   const unsignedException = trust.kind === 'unsigned' ? bundleSha256 : null;

@@ -181,6 +181,8 @@ export interface InstallReport {
   readonly change: 'installed' | 'reinstalled' | 'updated' | 'downgraded' | 'waiting';
   /** Where the data of another publisher's plugin of this name was moved, or null: this one does not get it. */
   readonly dataKept: string | null;
+  /** At a first installation: installed plugins of others whose names are easily taken for its own. */
+  readonly similar: readonly string[];
   /** What became of the install step; null when there is none. */
   readonly step: InstallStepReport | null;
 }

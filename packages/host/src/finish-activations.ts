@@ -2,6 +2,7 @@ import { readdirSync, readlinkSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isAlive } from '@mmm/bundle';
 import { diskName, type Home } from './home.ts';
+import { whileNobodyElseInstalls } from './install-lock.ts';
 import type { Store } from './store/store.ts';
 
 const pattern = /^\.(.+)\.(\d+)\.new$/;
@@ -16,10 +17,19 @@ export function freshLink(home: Home, name: string): string {
  * forgotten, and the version before is the active one still.
  */
 export function finishActivations(home: Home, store: Pick<Store, 'plugins' | 'waitingUpdates'>): void {
-  for (const file of readdirSync(home.plugins)) {
+  if (unfinished(home).length > 0) whileNobodyElseInstalls(home, () => finish(home, store));
+}
+
+function unfinished({ plugins }: Home): readonly { readonly file: string; readonly disk: string }[] {
+  return readdirSync(plugins).flatMap((file) => {
     const [, disk = '', pid = ''] = pattern.exec(file) ?? [];
     // Our own number: an earlier process had it. Within this one, making the link and moving it is one turn.
-    if (disk === '' || (Number(pid) !== process.pid && isAlive(Number(pid)))) continue;
+    return disk === '' || (Number(pid) !== process.pid && isAlive(Number(pid))) ? [] : [{ file, disk }];
+  });
+}
+
+function finish(home: Home, store: Pick<Store, 'plugins' | 'waitingUpdates'>): void {
+  for (const { file, disk } of unfinished(home)) {
     const fresh = join(home.plugins, file);
     const record = store.plugins.list().find(({ id }) => diskName(id) === disk);
     if (record === undefined || record.bundleSha256 !== targetOf(fresh)) {

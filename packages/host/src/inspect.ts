@@ -20,6 +20,8 @@ import { identityOf } from './packaging.ts';
 import { summarizePermissions } from './permission-summary.ts';
 import type { PermissionPolicy } from './permit/policy.ts';
 import { type SourceServices, withSource } from './plugin-source.ts';
+import { similarNames } from './similar-names.ts';
+import type { Store } from './store/store.ts';
 
 /** One signature of a bundle, whoever made it. */
 export interface SignatureSummary {
@@ -50,6 +52,8 @@ export interface InspectReport {
   readonly problem: { readonly code: ErrorCode; readonly message: string } | null;
   /** Why it cannot run on this machine; null when it can. */
   readonly incompatible: string | null;
+  /** Installed plugins of others whose names are easily taken for its own. */
+  readonly similar: readonly string[];
   readonly capabilities: readonly CapabilitySummary[];
   /** With what would be decided about each when it is installed: nothing granted yet by anybody. */
   readonly permissions: readonly PermissionSummary[];
@@ -61,6 +65,7 @@ export interface InspectServices extends SourceServices {
   readonly home: Home;
   readonly policy: PermissionPolicy;
   readonly project: string | undefined;
+  readonly store: Pick<Store, 'plugins'>;
   find(id: string): Promise<PluginSpec>;
 }
 
@@ -110,6 +115,8 @@ async function reportOf(
     });
   }
   const problem = await problemOf(spec, bundle, services);
+  const vouching = summaries.find((signature) => signature.problem === null);
+  const publisher = vouching === undefined ? null : services.trust.publisherOf(vouching.keyid);
   return {
     ...found,
     id: index.name,
@@ -121,6 +128,7 @@ async function reportOf(
     signatures: summaries,
     problem: problem === null ? null : { code: problem.code, message: problem.message },
     incompatible: incompatibility(spec.manifest),
+    similar: similarNames(index.name, publisher, services.store.plugins.list()),
     capabilities: await capabilitySummaries(spec),
     permissions: summarizePermissions(spec, new Set(), services),
   };

@@ -15,11 +15,14 @@ import {
 import type { PluginSpec } from './discover/spec.ts';
 import type { Home } from './home.ts';
 import { publisherOf } from './identity.ts';
+import { whileNobodyElseInstalls } from './install-lock.ts';
 import { skipInstallStep } from './install-step.ts';
 import { decide } from './permit/decide.ts';
 import { type PermissionPolicy, policyRefused } from './permit/policy.ts';
 import { type PluginSource, withSource } from './plugin-source.ts';
-import type { Store } from './store/store.ts';
+import { similarNames } from './similar-names.ts';
+import type { PluginRecord, Store } from './store/store.ts';
+import type { VerifiedFolder } from './verify/verify.ts';
 import { changeOf, checkNamed, checkVersionChange, recordRefusal } from './version-change.ts';
 import { mustWait, stageUpdate } from './waiting-update.ts';
 
@@ -77,40 +80,81 @@ async function installSource(
   const granted = chosenGrants(name, requested, options, services).filter(
     (permission) => !isRefused(name, permission, services),
   );
-  const before = services.store.plugins.get(name);
+  const verified: Verified = { spec, requested, granted, folder, options };
+  let before = services.store.plugins.get(name);
   await checkVersionChange({ name, version, folder, before, options }, services);
   await source.keep(folder);
-  const publisher = publisherOf(folder.trust);
   const { bundleSha256 } = folder;
   if (folder.trust.kind === 'unsigned') {
     services.audit.append({ action: 'override', plugin: name, detail: { what: 'unsigned', bundle: bundleSha256 } });
   }
-  const keys = new Set([...services.store.grants.list(name, publisher), ...granted.map(asGrant)].map(({ key }) => key));
-  const decision = decide(requested, keys, services.policy, { ...riskContext(services), plugin: name });
-  const offered = { spec, name, version, bundleSha256, trust: folder.trust };
-  const waits = await mustWait(name, decision, bundleSha256, services);
   if (options.hooks === false) {
     skipInstallStep({ spec, bundleSha256 }, { ...services, steps: services.store.installSteps });
   }
-  services.store.versions.installed(name, publisher, version, bundleSha256);
-  if (waits) {
-    stageUpdate(offered, decision.missing, services);
-    services.store.grants.add(name, publisher, granted, 'flag', services.now().toISOString());
+  for (;;) {
+    const report = await activate(verified, before, services);
+    if (report !== undefined) return report;
+    // Another process installed something of this name meanwhile, which this was not judged against.
+    before = services.store.plugins.get(name);
+    await checkVersionChange({ name, version, folder, before, options }, services);
   }
-  const dataKept = waits ? null : makeActive(offered, granted, services);
-  const trust = folder.trust.kind === 'signed' ? folder.trust : { kind: folder.trust.kind };
-  return {
-    id: name,
-    version,
-    bundleSha256,
-    trust,
-    granted: decision.granted.map(permissionKey),
-    missing: decision.missing.map(permissionKey),
-    replaced: before?.version ?? null,
-    change: waits ? 'waiting' : changeOf(before?.version ?? null, version),
-    dataKept,
-    step: null,
-  };
+}
+
+/** What may be installed, for all that can be said without a look at what is. */
+interface Verified {
+  readonly spec: PluginSpec;
+  readonly folder: VerifiedFolder;
+  readonly requested: readonly Permission[];
+  /** By the flags of this installation. */
+  readonly granted: readonly Permission[];
+  readonly options: InstallOptions;
+}
+
+/** Makes it the active version, or lets it wait. Undefined when what is installed is no longer `before`. */
+async function activate(
+  { spec, folder, requested, granted }: Verified,
+  before: PluginRecord | undefined,
+  services: InstallServices,
+): Promise<InstallReport | undefined> {
+  const { name, version } = spec.manifest.plugin;
+  const { home, store, policy } = services;
+  const { bundleSha256 } = folder;
+  const publisher = publisherOf(folder.trust);
+  const keys = new Set([...store.grants.list(name, publisher), ...granted.map(asGrant)].map(({ key }) => key));
+  const decision = decide(requested, keys, policy, { ...riskContext(services), plugin: name });
+  const similar = before === undefined ? similarNames(name, publisher, store.plugins.list()) : [];
+  const offered = { spec, name, version, bundleSha256, trust: folder.trust, similar };
+  const waits = await mustWait(name, decision, bundleSha256, services);
+  return whileNobodyElseInstalls(home, () => {
+    if (!isSameInstallation(before, store.plugins.get(name))) return undefined;
+    store.versions.installed(name, publisher, version, bundleSha256);
+    if (waits) {
+      stageUpdate(offered, decision.missing, services);
+      store.grants.add(name, publisher, granted, 'flag', services.now().toISOString());
+    }
+    const dataKept = waits ? null : makeActive(offered, granted, services);
+    const trust = folder.trust.kind === 'signed' ? folder.trust : { kind: folder.trust.kind };
+    return {
+      id: name,
+      version,
+      bundleSha256,
+      trust,
+      granted: decision.granted.map(permissionKey),
+      missing: decision.missing.map(permissionKey),
+      replaced: before?.version ?? null,
+      change: waits ? 'waiting' : changeOf(before?.version ?? null, version),
+      dataKept,
+      similar,
+      step: null,
+    };
+  });
+}
+
+function isSameInstallation(before: PluginRecord | undefined, now: PluginRecord | undefined): boolean {
+  return (
+    (before?.bundleSha256 ?? null) === (now?.bundleSha256 ?? null) &&
+    (before?.publisher ?? null) === (now?.publisher ?? null)
+  );
 }
 
 function asGrant(permission: Permission): { readonly key: string } {

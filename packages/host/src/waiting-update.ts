@@ -7,6 +7,7 @@ import { riskContext } from './chosen-grants.ts';
 import { type PluginSpec, readSpec } from './discover/spec.ts';
 import { diskName, type Home } from './home.ts';
 import { publisherOf } from './identity.ts';
+import { whileNobodyElseInstalls } from './install-lock.ts';
 import { summarizePermissions } from './permission-summary.ts';
 import { type Decision, decide } from './permit/decide.ts';
 import type { PermissionPolicy } from './permit/policy.ts';
@@ -69,13 +70,20 @@ export async function readUpdate(
   return { plugin, decision: decisionOf(spec, publisherOf(plugin.trust), services), stagedAt: row.stagedAt };
 }
 
-/** Makes an update the active version when nothing of it is missing any more. Returns whether it did. */
+/**
+ * Makes an update the active version when nothing of it is missing any more, and it is still the one that waits.
+ * Returns whether it did.
+ */
 export function applyUpdate({ plugin, decision }: StagedUpdate, services: WaitingServices): boolean {
   if (decision.missing.length > 0) return false;
   const { spec, bundleSha256, trust } = plugin;
   const { name, version } = spec.manifest.plugin;
-  makeActive({ spec, name, version, bundleSha256, trust }, [], services);
-  return true;
+  return whileNobodyElseInstalls(services.home, () => {
+    // Another process installed something of this name meanwhile, or dropped what waited.
+    if (services.store.waitingUpdates.get(name)?.bundleSha256 !== bundleSha256) return false;
+    makeActive({ spec, name, version, bundleSha256, trust }, [], services);
+    return true;
+  });
 }
 
 /** As a person sees it: what it asks for, and what of that is new or no longer asked for. */

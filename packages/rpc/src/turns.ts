@@ -3,16 +3,16 @@ import type { Clock } from './clock.ts';
 /** Longest work of one peer in a row while no other wants anything: everything else still gets its turn. */
 const aloneMs = 8;
 /** The same while others do: an answer of theirs waits no longer than that, whatever comes from the one. */
-const sharedMs = 0.1;
+const sharedMs = 0.06;
 /** Who did something in this time wants something still: whoever waits longer does not notice one turn. */
 const recentMs = 100;
 /** Work in a row, with never an end of it and without one answer among it, from which on it is a flood. */
 const floodMs = 2;
 /**
- * A flood gets this share of the time while answers of others are waited for: of a hundred calls beside it, five may
+ * A flood gets this share of the time while answers of others are waited for: of a hundred calls beside it, three may
  * meet one of its turns, which are short. What it brings is thrown away for the most part.
  */
-const floodShare = 0.05;
+const floodShare = 0.03;
 /** Longest pause of a flood: a single huge message may have taken long. */
 const restMaxMs = 1_000;
 

@@ -1,15 +1,17 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { VerifyReport } from '@mmm/host';
 import { safeText } from '@mmm/host/display';
 import { MmmError } from '@mmm/protocol';
 import type { Command } from 'commander';
-import type { Io } from '../io.ts';
+import { type Io, readFileUpTo } from '../io.ts';
 import { withHost, withHostToRead } from '../open-host.ts';
 import { exitCodes, type GlobalOptions, note, print } from '../output.ts';
 import { folderIn, pathIn, sourceIn } from '../plugin-path.ts';
 import { type Registry, withExamples, withGlobals } from '../program.ts';
 import { trustText } from '../trust-text.ts';
+
+/** Far more than a signature and its comments, or a key. */
+const minisignBytesMax = 64 * 1024;
 
 /** `sign`, `package`, `verify`: what is done with the bytes of a plugin, before and after it travels. */
 export function addBundleCommands(plugin: Command, registry: Registry): void {
@@ -131,7 +133,7 @@ function verifyText(report: VerifyReport, path: string | undefined): string {
 
 async function readArgument(io: Io, argument: string, file: string): Promise<string> {
   try {
-    return await readFile(resolve(io.cwd, file), 'utf8');
+    return await readFileUpTo(resolve(io.cwd, file), minisignBytesMax);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new MmmError('USAGE', `${argument} cannot be read from ${safeText(file, 400)}: ${reason}`, { argument });

@@ -1,12 +1,11 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { safeText } from '@mmm/host/display';
 import { MmmError, type ProgressValue, wireLimits } from '@mmm/protocol';
 import type { Command } from 'commander';
 import { mayAsk, TerminalPrompter } from '../consent.ts';
 import { formatOutput } from '../format-output.ts';
-import { type Io, readStdin } from '../io.ts';
+import { type Io, readFileUpTo, readStdin } from '../io.ts';
 import { withHost } from '../open-host.ts';
 import { exitCodes, type GlobalOptions, note, print } from '../output.ts';
 import { type Registry, withExamples, withGlobals } from '../program.ts';
@@ -111,7 +110,9 @@ async function inputText(io: Io, text: string): Promise<{ readonly json: string;
   const place = text === '-' ? 'standard input' : text.slice(1);
   try {
     const json =
-      text === '-' ? await readStdin(io, wireLimits.messageBytesMax) : await readFile(resolve(io.cwd, place), 'utf8');
+      text === '-'
+        ? await readStdin(io, wireLimits.messageBytesMax)
+        : await readFileUpTo(resolve(io.cwd, place), wireLimits.messageBytesMax);
     // Editors of some systems begin a file with a mark that is no JSON.
     return { json: json.replace(/^\uFEFF/, ''), place };
   } catch (error) {

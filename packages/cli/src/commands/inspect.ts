@@ -6,7 +6,7 @@ import { withHostToRead } from '../open-host.ts';
 import { exitCodes, print, styler } from '../output.ts';
 import { pathIn } from '../plugin-path.ts';
 import { type Registry, withExamples, withGlobals } from '../program.ts';
-import { commandText } from '../update-text.ts';
+import { commandText, similarText } from '../update-text.ts';
 
 /** `inspect`: what is in a plugin, before anybody decides about it. */
 export function addInspectCommand(plugin: Command, registry: Registry): void {
@@ -31,14 +31,18 @@ export function addInspectCommand(plugin: Command, registry: Registry): void {
 function inspectText(report: InspectReport, path: string | undefined, style: ReturnType<typeof styler>): string {
   const { manifest, kind, archiveBytes, problem, incompatible } = report;
   const size = archiveBytes === null ? '' : `, ${archiveBytes} bytes`;
-  const warnings = [problem === null ? null : `Not trusted here: ${problem.message}`, incompatible];
+  const warnings = [
+    problem === null ? null : `Not trusted here: ${problem.message}`,
+    incompatible,
+    similarText(report.id, report.similar),
+  ];
   return [
     `${style('bold', report.id)} ${report.version}  ${safeText(manifest.plugin.description)}`,
     `  license    ${safeText(manifest.plugin.license)}`,
     `  ${kind.padEnd(9)}  ${path === undefined ? report.id : safeText(path, 4096)}${size}`,
     `  bundle     ${report.bundleSha256}`,
     ...signatureLines(report.signatures),
-    ...warnings.flatMap((line) => (line === null ? [] : [style('yellow', safeText(line, 2000))])),
+    ...warnings.flatMap((line) => (line == null ? [] : [style('yellow', safeText(line, 2000))])),
     'Permissions it asks for:',
     ...permissionLines(report),
     ...(manifest.install === undefined

@@ -7,7 +7,7 @@ import { exitCodes, type GlobalOptions, note, print } from '../output.ts';
 import { sourceIn } from '../plugin-path.ts';
 import { type Registry, withExamples, withGlobals } from '../program.ts';
 import { trustText } from '../trust-text.ts';
-import { stepNotice, stepText, waitingOf } from '../update-text.ts';
+import { similarText, stepNotice, stepText, waitingOf } from '../update-text.ts';
 import { askForUpdate, waitingText } from './consent.ts';
 
 /** `install`, `remove`: what brings plugins in and out. */
@@ -58,6 +58,8 @@ function addInstall(plugin: Command, registry: Registry): void {
                 ? {}
                 : { allowPublisherChange: options.allowPublisherChange }),
             });
+            const careful = similarText(installed.id, installed.similar);
+            if (careful !== undefined && options.json !== true) note(io, careful);
             const report = await decide(io, options, host, installed);
             print(io, options, report, await installText(report, host));
             if (report.missing.length > 0) return exitCodes.consent;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { printable } from '../log/printable-json.ts';
+import { printableJson } from '../display/safe-text.ts';
 
 /** One line of the audit log as it was read. */
 export interface AuditRecord {
@@ -25,7 +25,7 @@ const tail = /^,"hash":"([0-9a-f]{64})"\}$/;
  * to be put into a canonical form to check it, and no byte of the file can change unnoticed.
  */
 export function sealLine(entry: Omit<AuditRecord, 'hash'>): { readonly line: string; readonly hash: string } {
-  const body = printable(JSON.stringify(entry)).slice(0, -1);
+  const body = printableJson(JSON.stringify(entry)).slice(0, -1);
   const hash = hashOf(body);
   return { line: `${body},"hash":"${hash}"}`, hash };
 }

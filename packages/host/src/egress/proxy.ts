@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Clock } from '@mmm/rpc';
+import type { Clock, Timer } from '@mmm/rpc';
 import { hostLimits } from '../limits.ts';
 import { malformed, nameOf, type Refusal, type Verdict } from './decide.ts';
 import { forward } from './forward.ts';
@@ -31,6 +31,8 @@ export class EgressProxy {
   readonly #tunnels: TunnelParts;
   readonly #idle: IdleCut;
   readonly #sockets = new Set<Duplex>();
+  /** Ends a client that has not said what it wants in time. */
+  readonly #deadlines = new WeakMap<Duplex, Timer>();
 
   constructor(parts: ProxyParts) {
     this.#parts = parts;
@@ -39,6 +41,7 @@ export class EgressProxy {
     this.server = createServer(
       {
         maxHeaderSize: hostLimits.proxyHeaderBytes,
+        // For the requests after the first one; that one has a deadline from its connection on.
         headersTimeout: hostLimits.proxyHeaderTimeoutMs,
         connectionsCheckingInterval: hostLimits.proxyCheckMs,
         // A body may take its time: the plugin's own deadline is what ends it.
@@ -50,6 +53,9 @@ export class EgressProxy {
       (request, response) => void this.#forward(request, response).catch(() => response.destroy()),
     );
     this.server.maxConnections = hostLimits.proxyConnections;
+    for (const event of ['request', 'connect', 'upgrade'] as const) {
+      this.server.prependListener(event, ({ socket }: IncomingMessage) => this.#deadlines.get(socket)?.cancel());
+    }
     this.#chooseProtocol();
     this.server.on('connect', (request, client, head) => {
       void this.#tunnel(request, client, head).catch(() => client.destroy());
@@ -85,17 +91,18 @@ export class EgressProxy {
     this.server.removeAllListeners('connection');
     this.server.on('connection', (client: Socket) => {
       this.#track(client);
-      const late = this.#parts.clock.after(hostLimits.proxyHeaderTimeoutMs, () => client.destroy()).unref();
       const cut = (): void => void client.destroy();
-      client.once('close', () => late.cancel());
+      const deadline = this.#parts.clock.after(hostLimits.proxyHeaderTimeoutMs, cut).unref();
+      this.#deadlines.set(client, deadline);
+      client.once('close', () => deadline.cancel());
       client.on('error', cut).once('end', cut);
       client.once('data', (first: Buffer) => {
-        late.cancel();
         client.off('end', cut);
         client.pause();
         client.unshift(first);
-        if (first[0] === socksVersion) void serveSocks(client, this.#tunnels).catch(cut);
-        else {
+        if (first[0] === socksVersion) {
+          void serveSocks(client, { ...this.#tunnels, understood: () => deadline.cancel() }).catch(cut);
+        } else {
           serveHttp.call(this.server, client);
           client.resume();
         }

@@ -1,6 +1,4 @@
 import type { Socket } from 'node:net';
-import type { Clock } from '@mmm/rpc';
-import { hostLimits } from '../limits.ts';
 import { malformed, nameOf, type Refusal } from './decide.ts';
 import type { Target } from './rule.ts';
 import {
@@ -15,6 +13,11 @@ import {
 import { unreadable } from './traffic.ts';
 import { join, openTunnel, type TunnelParts } from './tunnel.ts';
 
+export interface SocksParts extends TunnelParts {
+  /** Called when a client has said what it wants, or what cannot be understood: until then it is on time. */
+  understood(): void;
+}
+
 /** How a client that cannot be helped is answered before it is cut off. */
 interface Parting {
   readonly bytes: Buffer;
@@ -25,9 +28,10 @@ interface Parting {
  * Serves one client that speaks SOCKS 5: CONNECT without a password, to a name or an address that is judged as any
  * other. The host resolves names; an address that a plugin resolved itself is covered by no rule for a name.
  */
-export async function serveSocks(client: Socket, parts: TunnelParts): Promise<void> {
-  const asked = await negotiate(client, parts.clock);
+export async function serveSocks(client: Socket, parts: SocksParts): Promise<void> {
+  const asked = await negotiate(client);
   if (asked === undefined) return;
+  parts.understood();
   if ('refusal' in asked) {
     parts.traffic.refused(unreadable, asked.refusal);
     client.end(asked.bytes);
@@ -59,14 +63,12 @@ const failures: Readonly<Record<string, SocksReply>> = {
 };
 
 /**
- * Resolves with what the client wants, what to say to it, or undefined when it has gone or was too slow. The client is
- * paused then, and what it sent after its request is still to be read.
+ * Resolves with what the client wants, what to say to it, or undefined when it has gone. The client is paused then, and
+ * what it sent after its request is still to be read.
  */
 async function negotiate(
   client: Socket,
-  clock: Clock,
 ): Promise<{ readonly host: string; readonly port: number } | Parting | undefined> {
-  const late = clock.after(hostLimits.proxyHeaderTimeoutMs, () => client.destroy()).unref();
   const pieces = new Pieces(client);
   try {
     const greeting = await pieces.next(readSocksGreeting);
@@ -78,7 +80,6 @@ async function negotiate(
     if (request?.kind === 'invalid') return parting(request.why, socksAnswer(request.reply));
     return request?.value;
   } finally {
-    late.cancel();
     pieces.handBack();
   }
 }

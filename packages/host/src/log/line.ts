@@ -1,7 +1,7 @@
 import { logLevel } from '@mmm/protocol';
+import { printableJson } from '../display/safe-text.ts';
 import { boundedFields } from './bounded-fields.ts';
 import type { LogLine, LogStream } from './plugin-log.ts';
-import { printable } from './printable-json.ts';
 
 const streams: readonly string[] = ['stderr', 'stdout', 'log', 'host'] satisfies LogStream[];
 
@@ -15,7 +15,7 @@ export function formatLine(line: LogLine, bytesMax: number): string {
   const { fields } = line;
   const isEmpty = fields === undefined || Object.keys(fields).length === 0;
   const text = JSON.stringify(isEmpty ? head : { ...head, fields: boundedFields(fields, bytesMax) });
-  return `${printable(text)}\n`;
+  return `${printableJson(text)}\n`;
 }
 
 /** The line, or undefined for text that is none: half a line after a crash. */

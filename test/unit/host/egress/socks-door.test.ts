@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { hostLimits } from '../../../../packages/host/src/limits.ts';
-import { FakeClock } from '../../../support/fake-clock.ts';
+import { FakeClock, settled } from '../../../support/fake-clock.ts';
 import { launchProxy } from '../../../support/launch-proxy.ts';
 import { tcpListener } from '../../../support/listener.ts';
 import { socksGreeting, socksReplyOf, socksRequest } from '../../../support/socks-client.ts';
@@ -107,25 +107,55 @@ test('a client that wants a password, or speaks an older version, is turned away
   assert.deepEqual(refused, ['asker (unreadable) malformed', 'asker (unreadable) malformed']);
 });
 
-test('a client that stops in the middle of what it has to say is cut off', async (t) => {
+test('a client that does not say in time what it wants is cut off, in either protocol', async (t) => {
   const clock = new FakeClock();
   const { open, refused } = await launchProxy(t, ['h.test'], { clock });
-  for (const start of [Buffer.alloc(0), Buffer.from([5]), socksGreeting(0), Buffer.from([5, 1, 0, 5, 1, 0, 3, 9])]) {
-    const before = clock.waiting;
-    const socket = open().on('error', () => undefined);
-    await once(socket, 'connect');
-    if (start.length > 0) socket.write(start);
-    const closed = once(socket, 'close');
-    // An answer shows that a greeting was read; a byte of it does not show, but is waited for all the same.
-    if (start.length > 2) await once(socket, 'data');
-    while (clock.waiting <= before) await new Promise((resolve) => setImmediate(resolve));
-    await clock.advance(hostLimits.proxyHeaderTimeoutMs);
-    await clock.advance(hostLimits.proxyHeaderTimeoutMs);
+  const request = Buffer.from('GET http://h.test/ HTTP/1.1\r\nHost: h.test\r\n');
+  for (const [start, more] of [
+    ['', ''],
+    ['G', 'E'],
+    [request, 'X'],
+    [Buffer.from([5]), '\x09'],
+    [socksGreeting(0), '\x05'],
+    [Buffer.from([5, 1, 0, 5, 1, 0, 3, 9]), 'h'],
+  ] as const) {
+    const client = open().on('error', () => undefined);
+    client.write(start);
+    const closed = once(client.resume(), 'close');
+    while (clock.waiting === 0) await settled();
+    // The last byte but one of a slow client comes right before the end.
+    await clock.advance(hostLimits.proxyHeaderTimeoutMs - 1);
+    client.write(more);
+    await settled();
+    assert.equal(client.destroyed, false, String(start));
+    await clock.advance(1);
     await closed;
+    assert.equal(clock.waiting, 0);
   }
   const half = open();
   half.end(Buffer.from([5, 1, 0, 5, 1, 0, 3, 9]));
   half.resume();
   await once(half, 'close');
   assert.deepEqual(refused, []);
+});
+
+test('a client that has said what it wants in time has its time from then on', async (t) => {
+  const clock = new FakeClock();
+  const port = await echoServer(t);
+  const { open } = await launchProxy(t, [`h.test:${port}`], { clock });
+  for (const start of [
+    Buffer.concat([socksGreeting(0), socksRequest('h.test', port)]),
+    `CONNECT h.test:${port} HTTP/1.1\r\nHost: h\r\n\r\n`,
+  ]) {
+    let answer = '';
+    const client = open().on('data', (data) => {
+      answer += data;
+    });
+    client.write(start);
+    while (!answer.endsWith('\x00\x00\x00') && !answer.endsWith('\r\n\r\n')) await settled();
+    await clock.advance(hostLimits.proxyHeaderTimeoutMs * 2);
+    client.end('late');
+    await once(client, 'close');
+    assert.ok(answer.endsWith('echo late'));
+  }
 });
