@@ -234,3 +234,24 @@ name = "run"
     assert.equal(plugin.state.kind, 'stopped');
   });
 }
+
+test('a list that goes back, or that nobody trusted has signed, is refused, and that is recorded', async (t) => {
+  const { host, directory } = await fixtureHost(t, []);
+  const ring = new KeyRing(join(directory, 'ring'));
+  const [root, stranger] = [await ring.create('root'), await ring.create('stranger')];
+  await host.trustKey({ publicKey: root.publicKey, name: 'root', role: 'root', scopes: ['*'] });
+  const times = { issuedAt: new Date().toISOString(), expires: new Date(Date.now() + 86_400_000).toISOString() };
+  const list = (version: number, key: typeof root) =>
+    signRevocations({ version, ...times, keys: [{ keyid: 'f'.repeat(32), reason: '' }], bundles: [] }, key);
+  await host.importRevocations(await list(2, root));
+  await assert.rejects(host.importRevocations(await list(1, root), 'older.json'), (error) =>
+    MmmError.is(error, 'REVOCATIONS_OUTDATED'),
+  );
+  await assert.rejects(host.importRevocations(await list(3, stranger), 'foreign.json'), MmmError);
+  const refused = host.audit.list({}).filter(({ action }) => action === 'refused');
+  assert.deepEqual(refused.map(({ detail }) => [detail.event, detail.file]).sort(), [
+    ['revocations', 'foreign.json'],
+    ['revocations', 'older.json'],
+  ]);
+  await host.importRevocations(await list(3, root));
+});

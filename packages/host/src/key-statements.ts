@@ -67,7 +67,19 @@ function assertMayRotate(old: SigningKey, { trust, now }: StatementServices): vo
 
 /** Takes over the rotation that somebody else made. `file` names it in errors. Throws STATEMENT_*, KEY_*. */
 export async function importRotation(text: string, file: string, services: StatementServices): Promise<RotationReport> {
-  return await accept(await readRotation(text, file), services);
+  return await recorded('rotation', file, services, async () => await accept(await readRotation(text, file), services));
+}
+
+/** A statement that is refused is in the audit log too: somebody tried to change whom this machine trusts. */
+async function recorded<T>(event: string, file: string, { audit }: KeyServices, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof MmmError) {
+      audit.append({ action: 'refused', detail: { event, file, code: error.code, reason: error.message } });
+    }
+    throw error;
+  }
 }
 
 async function accept(rotation: Rotation, services: StatementServices): Promise<RotationReport> {
@@ -101,6 +113,10 @@ export interface RevocationsReport {
 
 /** Takes a revocation list over; what it revokes is stopped at once. Throws STATEMENT_*, REVOCATIONS_*, KEY_*. */
 export async function importRevocations(text: string, file: string, services: KeyServices): Promise<RevocationsReport> {
+  return await recorded('revocations', file, services, async () => await acceptRevocations(text, file, services));
+}
+
+async function acceptRevocations(text: string, file: string, services: KeyServices): Promise<RevocationsReport> {
   const { trust, audit, now, trustChanged } = services;
   const list = await readRevocations(text, file, { trust, now: now() });
   const { keyid, fingerprint, name } = list.signedBy;

@@ -34,10 +34,10 @@ export async function openWorld(
   const fixtures = rows.map((row) => fixtureOf(row, level, programs));
   const names = fixtures.map(({ name }) => name);
   assert.equal(new Set(names).size, names.length, 'every row has a sentence of its own');
-  const good: Fixture = { behaviour: 'echo', name: `${level}_bystander` };
-  const all = [`${level}_bystander`, ...names];
+  const good: Fixture = { behaviour: 'echo', name: bystanderName(level) };
+  const all = [bystanderName(level), ...names];
   const { host } = await fixtureHost(t, [good, ...fixtures], level === 'none' ? { sandboxNoneFor: all } : {});
-  const bystander = await host.plugin(`${level}_bystander`);
+  const bystander = await host.plugin(bystanderName(level));
   await bystander.start();
   return {
     host,
@@ -79,11 +79,17 @@ export async function meet(row: HostileRow, { host, level, bystander }: World): 
 }
 
 /** Worlds live at the same time, and processes are told apart by the name of their plugin. */
+/** Of this process alone: another test file may have the same plugins at the same moment. */
 function nameOf({ that }: HostileRow, level: Level): string {
-  return `${level} ${that}`
+  const words = that
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '_')
     .replaceAll(/_+$/g, '');
+  return `${level}_${process.pid}_${words}`;
+}
+
+function bystanderName(level: Level): string {
+  return `${level}_${process.pid}_bystander`;
 }
 
 function fixtureOf(row: HostileRow, level: Level, programs: string) {
