@@ -28,12 +28,20 @@ export class Transcript {
 
   /** Resolves when the pattern has come; later expectations begin behind it. Fails when the stream ends before. */
   async until(pattern: RegExp): Promise<string> {
+    const match = await this.#found(pattern);
+    this.#from += match.index + match[0].length;
+    return match[0];
+  }
+
+  /** The same, but later expectations begin where this one did: for what comes in no certain order. */
+  async sometime(pattern: RegExp): Promise<void> {
+    await this.#found(pattern);
+  }
+
+  async #found(pattern: RegExp): Promise<RegExpExecArray> {
     for (;;) {
       const match = pattern.exec(this.#text.slice(this.#from));
-      if (match !== null) {
-        this.#from += match.index + match[0].length;
-        return match[0];
-      }
+      if (match !== null) return match;
       if (this.#ended) throw new Error(`It ended without ${String(pattern)}. It said:\n${this.#text}`);
       await new Promise<void>((resolve) => {
         this.#wake = resolve;

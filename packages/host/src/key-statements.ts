@@ -67,19 +67,18 @@ function assertMayRotate(old: SigningKey, { trust, now }: StatementServices): vo
 
 /** Takes over the rotation that somebody else made. `file` names it in errors. Throws STATEMENT_*, KEY_*. */
 export async function importRotation(text: string, file: string, services: StatementServices): Promise<RotationReport> {
-  return await recorded('rotation', file, services, async () => await accept(await readRotation(text, file), services));
+  const accepted = readRotation(text, file).then((rotation) => accept(rotation, services));
+  return await recorded('rotation', file, services, accepted);
 }
 
 /** A statement that is refused is in the audit log too: somebody tried to change whom this machine trusts. */
-async function recorded<T>(event: string, file: string, { audit }: KeyServices, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
+function recorded<T>(event: string, file: string, { audit }: KeyServices, work: Promise<T>): Promise<T> {
+  return work.catch((error: unknown) => {
     if (error instanceof MmmError) {
       audit.append({ action: 'refused', detail: { event, file, code: error.code, reason: error.message } });
     }
     throw error;
-  }
+  });
 }
 
 async function accept(rotation: Rotation, services: StatementServices): Promise<RotationReport> {
@@ -113,7 +112,7 @@ export interface RevocationsReport {
 
 /** Takes a revocation list over; what it revokes is stopped at once. Throws STATEMENT_*, REVOCATIONS_*, KEY_*. */
 export async function importRevocations(text: string, file: string, services: KeyServices): Promise<RevocationsReport> {
-  return await recorded('revocations', file, services, async () => await acceptRevocations(text, file, services));
+  return await recorded('revocations', file, services, acceptRevocations(text, file, services));
 }
 
 async function acceptRevocations(text: string, file: string, services: KeyServices): Promise<RevocationsReport> {
