@@ -26,6 +26,12 @@ export function readLines(stream: Readable, bytesMax: number, clock: Clock, sink
   };
 
   const take = (chunk: Buffer): void => {
+    // Node sets the streams of a process that has ended going, paused or not.
+    if (rest !== undefined) {
+      rest = Buffer.concat([rest, chunk]);
+      stream.pause();
+      return;
+    }
     if (turnEndsAtMs === undefined) {
       turnEndsAtMs = turn.start(clock.monotonic());
       clock.immediate(endTurn);
@@ -51,7 +57,12 @@ export function readLines(stream: Readable, bytesMax: number, clock: Clock, sink
     if (rest === undefined && stream.isPaused()) stream.resume();
   };
   stream.on('data', take);
-  stream.on('end', () => lines.end());
+  stream.on('end', () => {
+    // Nothing can follow any more, and what is left is no more than a pipe holds.
+    if (rest !== undefined) lines.push(rest, () => false);
+    rest = undefined;
+    lines.end();
+  });
   stream.on('error', () => undefined);
   return {
     finish: () => {
