@@ -45,7 +45,12 @@ test(
     const gopher = await listening(
       t,
       createServer((socket) => {
-        socket.once('data', (data) => socket.end(`gopher ${data}`));
+        // The selector and the end of its line may come apart.
+        let line = '';
+        socket.setEncoding('utf8').on('data', (text) => {
+          line += text;
+          if (line.endsWith('\n')) socket.end(`gopher ${line}`);
+        });
       }),
     );
     const secret = await tcpListener(t);

@@ -1,6 +1,7 @@
 import type { ProcessStat, ProcessTable } from '../../packages/host/src/watchdog/processes.ts';
 
 interface FakeProcess extends ProcessStat {
+  readonly dataBytes?: number;
   readonly unsharedBytes?: number;
   readonly proportionalBytes?: number;
 }
@@ -40,6 +41,12 @@ export class FakeProcesses implements ProcessTable {
   residentBytes(pid: number): number | undefined {
     this.asked.residentBytes++;
     return this.#table.get(pid)?.residentBytes;
+  }
+
+  /** What is not said otherwise is all used. */
+  dataBytes(pid: number): number | undefined {
+    const found = this.#table.get(pid);
+    return found?.dataBytes ?? found?.residentBytes;
   }
 
   unsharedBytes(pid: number): number | undefined {

@@ -121,6 +121,11 @@ export const hostLimits = {
    * hundred megabytes in that time, and what it may have before the kernel refuses is limited as well.
    */
   watchFastMs: 250,
+  /**
+   * When a plugin is looked at that was idle and is given something to do, and how often while its memory grows: what
+   * takes memory as fast as it can reaches its limit in a tenth of a second.
+   */
+  watchGrowingMs: 25,
   /** How often the others are. They answer nothing and want nothing: what they do is slow or seen in two seconds. */
   watchSlowMs: 2_000,
   /** What each process of a plugin adds to the time between two looks: looking at it takes about 0.1 ms. */

@@ -19,7 +19,7 @@ export function watchLimits(watchdog: Pick<Watchdog, 'add'>, watched: Watched): 
   const watch = watchdog.add(watched);
   return {
     ended: (end) => {
-      const { memoryPeakBytes } = watch.usage;
+      const memoryPeakBytes = Math.max(watch.usage.memoryPeakBytes, watch.claimedPeakBytes());
       watch.end();
       const limitMb = watched.limits.memory_mb;
       const isRefused = ranOutOfMemory({ ...end, memoryPeakBytes, memoryLimitBytes: limitMb * mebibyte });

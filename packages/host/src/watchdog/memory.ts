@@ -6,6 +6,8 @@ import type { ProcessTable } from './processes.ts';
 const walkedMax = 8;
 /** Looks more closely again when the quick sum changed by this share of the limit. */
 const changedShare = 1 / 16;
+/** What has less than this of its limit is not asked for more than that. */
+const smallShare = 1 / 8;
 
 interface Walk {
   readonly quickBytes: number;
@@ -44,6 +46,14 @@ export class MemoryMeasure {
     return nowMs - walk.startedMs > hostLimits.memoryWalkMs ? quickBytes : this.#limitBytes;
   }
 
+  /** What its largest process asked the kernel for, which the kernel refuses beyond the limit. */
+  claimedBytes(residents: readonly Resident[]): number {
+    const [largest] = largestFirst(residents);
+    if (largest === undefined) return 0;
+    const isSmall = largest.residentBytes < this.#limitBytes * smallShare;
+    return isSmall ? largest.residentBytes : (this.#processes.dataBytes(largest.pid) ?? largest.residentBytes);
+  }
+
   #walkFor(quickBytes: number, residents: readonly Resident[], nowMs: number): Walk {
     const before = this.#walk;
     if (before !== undefined) {
@@ -72,4 +82,44 @@ export class MemoryMeasure {
 
 function largestFirst(residents: readonly Resident[]): readonly Resident[] {
   return [...residents].sort((a, b) => b.residentBytes - a.residentBytes);
+}
+
+interface MemoryLook {
+  readonly atMs: number;
+  readonly bytes: number;
+}
+
+/** What the largest process of a plugin asked the kernel for, and how fast that grows. */
+export class MemoryGrowth {
+  readonly #stepBytes: number;
+  #before: MemoryLook | undefined;
+  #last: MemoryLook | undefined;
+  #peakBytes = 0;
+  #grewAtMs = Number.NEGATIVE_INFINITY;
+
+  /** Of less than a step from one look to the next nothing is made. */
+  constructor(stepBytes: number) {
+    this.#stepBytes = stepBytes;
+  }
+
+  add(look: MemoryLook): void {
+    if (look.bytes - (this.#last?.bytes ?? 0) >= this.#stepBytes) this.#grewAtMs = look.atMs;
+    this.#before = this.#last;
+    this.#last = look;
+    this.#peakBytes = Math.max(this.#peakBytes, look.bytes);
+  }
+
+  /** Whether it grew by a step just now: a collection of garbage makes a program pause that goes on growing. */
+  get isGrowing(): boolean {
+    return this.#last !== undefined && this.#last.atMs - this.#grewAtMs < hostLimits.watchFastMs;
+  }
+
+  /** The most there was until that time, if it grew on at the same pace; not foretold for long after the last look. */
+  peakAt(nowMs: number): number {
+    const [before, last] = [this.#before, this.#last];
+    if (before === undefined || last === undefined || last.atMs <= before.atMs) return this.#peakBytes;
+    const sinceMs = Math.min(nowMs - last.atMs, hostLimits.watchFastMs);
+    const pace = Math.max(0, last.bytes - before.bytes) / (last.atMs - before.atMs);
+    return Math.max(this.#peakBytes, last.bytes + pace * sinceMs);
+  }
 }

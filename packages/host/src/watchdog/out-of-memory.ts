@@ -12,13 +12,17 @@ const refused = new RegExp(
 );
 /** What a program that is denied memory and did not expect it dies of. */
 const signals: ReadonlySet<string> = new Set(['SIGABRT', 'SIGTRAP', 'SIGSEGV', 'SIGBUS', 'SIGILL', 'SIGKILL']);
-/** So much of its memory was in use at the last look before the end. */
-const nearShare = 0.8;
+/**
+ * So much of its memory it had at its end, by what the last looks saw. V8 asks for 16 MB and more at once, so that what
+ * it was refused may be much of a small limit.
+ */
+const nearShare = 0.7;
 
 export interface UnexplainedEnd {
   readonly code: number | null;
   readonly signal: string | null;
   readonly stderrTail: string;
+  /** The most that was seen or asked for, and if it went on as it was seen to. */
   readonly memoryPeakBytes: number;
   readonly memoryLimitBytes: number;
 }

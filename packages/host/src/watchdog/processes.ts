@@ -25,6 +25,8 @@ export interface ProcessTable {
   stat(pid: number): ProcessStat | undefined;
   /** Everything that is resident, as in `stat`: for when that is all one wants, at half the cost. */
   residentBytes(pid: number): number | undefined;
+  /** What it asked the kernel for to write into, used or not: what RLIMIT_DATA counts, and its stack. */
+  dataBytes(pid: number): number | undefined;
   /** Memory that only its end gives back: without files, but with what it shares with others. */
   unsharedBytes(pid: number): number | undefined;
   /** The same with each shared page counted in parts. Slow: it walks every page, and may wait for the process. */
@@ -33,6 +35,8 @@ export interface ProcessTable {
 
 /** Of the auxiliary vector: page size and ticks a second. */
 const auxiliary = { pageSize: 6n, ticks: 17n } as const;
+/** Of /proc/PID/statm, counted from 0: in pages. */
+const statmFields = { resident: 1, data: 5 } as const;
 /** A line of /proc/PID/stat has at most some 350 bytes, /proc/PID/status 1,500, more with many processors. */
 const statBytes = 8192;
 
@@ -42,6 +46,10 @@ export function systemProcesses(root = '/proc'): ProcessTable {
   const pageBytes = vector.get(auxiliary.pageSize) ?? 4096;
   const tickMs = 1000 / (vector.get(auxiliary.ticks) ?? 100);
   const buffer = Buffer.allocUnsafe(statBytes);
+  const pagesOf = (pid: number, field: number): number | undefined => {
+    const pages = Number(readShort(`${root}/${pid}/statm`, buffer)?.split(' ')[field]);
+    return Number.isNaN(pages) ? undefined : pages * pageBytes;
+  };
   return {
     pids: () => {
       try {
@@ -55,10 +63,8 @@ export function systemProcesses(root = '/proc'): ProcessTable {
       return Number.isNaN(last) ? undefined : last;
     },
     stat: (pid) => parseStat(readShort(`${root}/${pid}/stat`, buffer), tickMs, pageBytes),
-    residentBytes: (pid) => {
-      const pages = Number(readShort(`${root}/${pid}/statm`, buffer)?.split(' ', 2)[1]);
-      return Number.isNaN(pages) ? undefined : pages * pageBytes;
-    },
+    residentBytes: (pid) => pagesOf(pid, statmFields.resident),
+    dataBytes: (pid) => pagesOf(pid, statmFields.data),
     unsharedBytes: (pid) => {
       const text = readShort(`${root}/${pid}/status`, buffer);
       return kilobytes(text, /^(?:RssAnon|RssShmem|VmSwap):\s+(\d+) kB$/gm);

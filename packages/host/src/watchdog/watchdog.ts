@@ -4,7 +4,7 @@ import type { LimitValues } from '../settings/limits.ts';
 import { cpuBreach, type LimitBreach, memoryBreach, processesBreach } from './breach.ts';
 import { Census, type Household, type Resident } from './census.ts';
 import { DiskMeasure, type MeasureFolder } from './disk.ts';
-import { MemoryMeasure } from './memory.ts';
+import { MemoryGrowth, MemoryMeasure } from './memory.ts';
 import type { ProcessTable } from './processes.ts';
 import { type PluginUsage, UsageHistory } from './usage.ts';
 
@@ -18,6 +18,8 @@ const crowdPerProcessor = 4;
 const tasksSlack = 1;
 /** And each fork that is about to fail counts for a moment, so that a bomb stays this much below what it may have. */
 const tasksSlackShare = 1 / 32;
+/** Memory that grew by this share of its limit from one look to the next grows fast. */
+const growingShare = 1 / 32;
 /** By so many tasks a program grew that forks without end; fewer are harmless, whatever they do. */
 const forkedMin = 16;
 
@@ -39,6 +41,11 @@ export interface Watched {
 
 export interface Watch {
   readonly usage: PluginUsage;
+  /**
+   * The most memory that one of its processes asked for until now, used or not, in bytes: as seen, and if it went on as
+   * it did between the last two looks.
+   */
+  claimedPeakBytes(): number;
   /** The process is gone. */
   end(): void;
 }
@@ -65,6 +72,7 @@ export class Watchdog {
   readonly #allowedDisk = new Map<string, number>();
   #timer: Timer | undefined;
   #isFast = false;
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: WatchdogOptions) {
     this.#options = options;
@@ -79,6 +87,7 @@ export class Watchdog {
       get usage() {
         return entry.usage;
       },
+      claimedPeakBytes: () => entry.growth.peakAt(this.#options.clock.monotonic()),
       end: () => {
         if (this.#watched.get(watched.pid) !== entry) return;
         this.#watched.delete(watched.pid);
@@ -89,7 +98,9 @@ export class Watchdog {
 
   /** A plugin was given something to do: it is looked at soon. Cheap; to be told of every call. */
   nudge(): void {
-    if (!this.#isFast && this.#watched.size > 0) this.#schedule(true);
+    if (this.#isFast || this.#watched.size === 0) return;
+    const restedMs = this.#options.clock.monotonic() - this.#lookedAtMs;
+    this.#schedule(restedMs < hostLimits.watchFastMs ? hostLimits.watchFastMs : hostLimits.watchGrowingMs);
   }
 
   /** Of all lives of one plugin together; undefined when none is watched. */
@@ -99,10 +110,9 @@ export class Watchdog {
     return first && others.reduce(sum, first);
   }
 
-  #schedule(isFast: boolean): void {
+  #schedule(ms: number): void {
     this.#timer?.cancel();
-    this.#isFast = isFast;
-    const ms = isFast ? hostLimits.watchFastMs : hostLimits.watchSlowMs;
+    this.#isFast = ms <= hostLimits.watchFastMs;
     this.#timer = this.#options.clock.after(ms, () => this.#look()).unref();
   }
 
@@ -114,6 +124,7 @@ export class Watchdog {
 
   #look(): void {
     const nowMs = this.#options.clock.monotonic();
+    this.#lookedAtMs = nowMs;
     const all = [...this.#watched.values()];
     const due = all.filter((entry) => entry.isDue(nowMs));
     const roots = new Map(all.map(({ pid, helpers }) => [pid, helpers]));
@@ -123,7 +134,7 @@ export class Watchdog {
       if (household !== undefined) entry.look(household, nowMs);
     }
     if (this.#watched.size === 0) this.#stop();
-    else this.#schedule([...this.#watched.values()].some((entry) => entry.isFast));
+    else this.#schedule(Math.min(...[...this.#watched.values()].map((entry) => entry.nextLookMs)));
   }
 }
 
@@ -137,6 +148,7 @@ class WatchedPlugin {
   readonly #memory: MemoryMeasure;
   readonly #disk: DiskMeasure | undefined;
   readonly #history = new UsageHistory();
+  readonly growth: MemoryGrowth;
   #usage: PluginUsage = { memoryBytes: 0, memoryPeakBytes: 0, cpuMs: 0, cores: 0, tasks: 0 };
   /** Of the processes that there were at the last look. */
   #countedMs = 0;
@@ -154,7 +166,9 @@ class WatchedPlugin {
     this.helpers = watched.helpers;
     this.#options = options;
     this.#watched = watched;
-    this.#memory = new MemoryMeasure(options.processes, watched.limits.memory_mb * mebibyte);
+    const limitBytes = watched.limits.memory_mb * mebibyte;
+    this.#memory = new MemoryMeasure(options.processes, limitBytes);
+    this.growth = new MemoryGrowth(limitBytes * growingShare);
     // At its start it had nothing yet: what the first look finds came since.
     this.#history.add({ atMs: options.clock.monotonic(), cpuMs: 0, tasks: 0 }, Number.POSITIVE_INFINITY);
     const { dataDirectory: folder, limits, plugin } = watched;
@@ -180,11 +194,17 @@ class WatchedPlugin {
     return this.#watched.isBusy() || this.#usage.memoryBytes >= (this.#watched.limits.memory_mb * mebibyte) / 2;
   }
 
+  /** Until the next look at the latest. */
+  get nextLookMs(): number {
+    if (!this.isFast) return hostLimits.watchSlowMs;
+    return this.growth.isGrowing ? hostLimits.watchGrowingMs : hostLimits.watchFastMs;
+  }
+
   /** A timer may come a little early. */
   isDue(nowMs: number): boolean {
     // Hundreds of processes take long to look at: the others must not feel that.
     if (nowMs - this.#lookedAtMs < this.#pauseMs) return false;
-    return this.isFast || nowMs - this.#lookedAtMs >= hostLimits.watchSlowMs - hostLimits.watchFastMs / 2;
+    return nowMs - this.#lookedAtMs >= this.nextLookMs - hostLimits.watchFastMs / 2;
   }
 
   /** Whether the next look asks for everything: always while it works, else now and then. */
@@ -211,6 +231,7 @@ class WatchedPlugin {
     this.#glances = 0;
     const { limits, plugin } = this.#watched;
     const memoryBytes = this.#memory.bytes(residents, nowMs);
+    this.growth.add({ atMs: nowMs, bytes: this.#memory.claimedBytes(residents) });
     const countedMs = residents.reduce((total, resident) => total + resident.cpuMs, 0);
     // What a process had used is lost when nobody waits for its end: the sum goes on from there, and not back.
     const cpuMs = this.#usage.cpuMs + Math.max(0, countedMs - this.#countedMs);

@@ -4,6 +4,7 @@ import { hostLimits } from '../../../../packages/host/src/limits.ts';
 import { defaultLimits, type LimitValues } from '../../../../packages/host/src/settings/limits.ts';
 import type { LimitBreach } from '../../../../packages/host/src/watchdog/breach.ts';
 import type { FolderSize } from '../../../../packages/host/src/watchdog/folder-size.ts';
+import { MemoryGrowth } from '../../../../packages/host/src/watchdog/memory.ts';
 import { Watchdog } from '../../../../packages/host/src/watchdog/watchdog.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { FakeProcesses } from '../../../support/fake-processes.ts';
@@ -63,8 +64,8 @@ test('a plugin with a call in flight is looked at every 250 ms, an idle one ever
   const all = world();
   const { clock, processes, watchdog } = all;
   const { state } = watched(all);
-  // The first look comes soon: whoever starts may be up to something.
-  await clock.advance(hostLimits.watchFastMs);
+  // The first look comes at once: whoever starts may be up to something.
+  await clock.advance(hostLimits.watchGrowingMs);
   const looks = () => processes.asked.stat + processes.asked.residentBytes;
   let before = looks();
   await clock.advance(hostLimits.watchSlowMs - 1);
@@ -74,8 +75,56 @@ test('a plugin with a call in flight is looked at every 250 ms, an idle one ever
   state.busy = true;
   watchdog.nudge();
   before = processes.asked.pids;
+  // It was looked at just now.
   await clock.advance(hostLimits.watchFastMs * 4);
   assert.equal(processes.asked.pids, before + 4);
+  state.busy = false;
+  await clock.advance(hostLimits.watchFastMs * 2);
+  state.busy = true;
+  before = processes.asked.pids;
+  watchdog.nudge();
+  await clock.advance(hostLimits.watchGrowingMs);
+  assert.equal(processes.asked.pids, before + 1);
+});
+
+test('a plugin whose memory grows is looked at ten times as often, and what it has by now is foretold', async () => {
+  const all = world();
+  const { state, watch } = watched(all, { memory_mb: 128 });
+  const { watchGrowingMs } = hostLimits;
+  state.busy = true;
+  for (const residentBytes of [20 * mb, 40 * mb, 60 * mb]) {
+    all.processes.set(12, { parent: 11, residentBytes });
+    await all.clock.advance(watchGrowingMs);
+    assert.equal(watch.usage.memoryBytes, residentBytes);
+  }
+  await all.clock.advance(watchGrowingMs - 1);
+  assert.equal(watch.claimedPeakBytes(), (60 + (20 * (watchGrowingMs - 1)) / watchGrowingMs) * mb);
+  await all.clock.advance(1);
+  // It did not grow on; for a while it may only have paused.
+  assert.equal(watch.claimedPeakBytes(), 60 * mb);
+  await all.clock.advance(hostLimits.watchFastMs - watchGrowingMs);
+  const before = all.processes.asked.pids;
+  await all.clock.advance(hostLimits.watchFastMs - 1);
+  assert.equal(all.processes.asked.pids, before);
+  await all.clock.advance(1);
+  assert.equal(all.processes.asked.pids, before + 1);
+});
+
+test('what a process asked for and did not use yet is known, too: the kernel refuses it what goes beyond', async () => {
+  const all = world();
+  const { watch } = watched(all, { memory_mb: 128 });
+  all.processes.set(12, { parent: 11, residentBytes: 80 * mb, dataBytes: 100 * mb });
+  await all.clock.advance(hostLimits.watchGrowingMs);
+  assert.equal(watch.usage.memoryPeakBytes, 80 * mb);
+  assert.equal(watch.claimedPeakBytes(), 100 * mb);
+});
+
+test('what a plugin that does not answer any more has is not foretold for longer than until the next look', async () => {
+  const growth = new MemoryGrowth(10);
+  growth.add({ atMs: 0, bytes: 0 });
+  assert.equal(growth.peakAt(100), 0);
+  growth.add({ atMs: 100, bytes: 100 });
+  assert.equal(growth.peakAt(100_000), 100 + hostLimits.watchFastMs);
 });
 
 test('an idle plugin is asked for its memory alone, and while no process starts not even for a list', async () => {
@@ -121,7 +170,7 @@ test('one look serves all plugins, and each has its own processes', async () => 
   all.processes.set(22, { parent: 21, residentBytes: 7 * mb });
   for (const { state } of [first, second]) state.busy = true;
   const before = all.processes.asked.pids;
-  await all.clock.advance(hostLimits.watchFastMs);
+  await all.clock.advance(hostLimits.watchGrowingMs);
   assert.equal(all.processes.asked.pids, before + 1);
   assert.equal(first.watch.usage.memoryBytes, 35 * mb);
   assert.equal(first.watch.usage.cpuMs, 40);
