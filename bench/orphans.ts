@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
 import { createHost } from '@mmm/host';
+import { processEntry } from '../packages/host/src/processes/process-table.ts';
 import { median, quantile } from './measure.ts';
 import { compile, installNative } from './native.ts';
 import { program, repository } from './programs.ts';
@@ -58,12 +59,7 @@ function pluginProcesses(): readonly string[] {
 }
 
 function runs(pid: string): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
-  } catch {
-    return false;
-  }
+  return processEntry(Number(pid))?.hasEnded === false;
 }
 
 function round(value: number): number {

@@ -1,46 +1,15 @@
-import { readdirSync, readFileSync } from 'node:fs';
-
-interface ProcessFacts {
-  readonly pid: number;
-  readonly parent: number;
-  readonly state: string;
-  /** In clock ticks since boot: a number used again has another one. */
-  readonly startedAt: string;
-}
+import { type ProcessEntry, processTable, treeOf } from '../../packages/host/src/processes/process-table.ts';
 
 /** Every process below `pid`, by number and time of start. Linux only. */
-export function descendantsOf(pid: number): ProcessFacts[] {
-  const all = processes();
-  const found: ProcessFacts[] = [];
-  let parents = new Set([pid]);
-  while (parents.size > 0) {
-    const children = all.filter(({ parent }) => parents.has(parent));
-    found.push(...children);
-    parents = new Set(children.map((child) => child.pid));
-  }
-  return found;
+export function descendantsOf(pid: number): ProcessEntry[] {
+  return treeOf(new Set([pid]), processTable()).filter((entry) => entry.pid !== pid);
 }
 
 /** Those of them that still run. One that ended and was not waited for does not. */
-export function stillRunning(before: readonly ProcessFacts[]): ProcessFacts[] {
-  const now = new Map(processes().map((facts) => [facts.pid, facts]));
+export function stillRunning(before: readonly ProcessEntry[]): ProcessEntry[] {
+  const now = new Map(processTable().map((entry) => [entry.pid, entry]));
   return before.filter(({ pid, startedAt }) => {
-    const facts = now.get(pid);
-    return facts !== undefined && facts.startedAt === startedAt && facts.state !== 'Z' && facts.state !== 'X';
+    const entry = now.get(pid);
+    return entry !== undefined && entry.startedAt === startedAt && !entry.hasEnded;
   });
-}
-
-function processes(): ProcessFacts[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => {
-      try {
-        const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-        // The program's name stands in parentheses and may contain anything.
-        const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-        return [{ pid: Number(name), state: fields[0] ?? '', parent: Number(fields[1]), startedAt: fields[19] ?? '' }];
-      } catch {
-        return [];
-      }
-    });
 }

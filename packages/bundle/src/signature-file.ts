@@ -2,18 +2,21 @@ import * as z from 'zod';
 import { decodeBase64, payloadTypes } from './encoding.ts';
 import { bundleLimits } from './limits.ts';
 
+/** Who signed, and what: as it stands beside a bundle, and in the envelope of a statement. */
+export const signatureEntries = z
+  .array(
+    z.strictObject({
+      keyid: z.string().regex(/^[0-9a-f]{32}$/, 'must be 32 lower-case hex digits'),
+      sig: z.string(),
+    }),
+  )
+  .min(1)
+  .max(bundleLimits.signatures);
+
 const signatureFile = z.strictObject({
   schema: z.literal('mmm.sig/1'),
   payloadType: z.literal(payloadTypes.bundle),
-  signatures: z
-    .array(
-      z.strictObject({
-        keyid: z.string().regex(/^[0-9a-f]{32}$/, 'must be 32 lower-case hex digits'),
-        sig: z.string(),
-      }),
-    )
-    .min(1)
-    .max(bundleLimits.signatures),
+  signatures: signatureEntries,
 });
 
 export interface BundleSignature {

@@ -5,22 +5,14 @@ import { decodeBase64, preAuthenticationEncoding } from './encoding.ts';
 import type { SigningKey } from './key-ring.ts';
 import { bundleLimits } from './limits.ts';
 import { parsePublicKey } from './public-key.ts';
-import type { BundleSignature } from './signature-file.ts';
+import { type BundleSignature, signatureEntries } from './signature-file.ts';
 import { verifyStrict } from './strict-ed25519.ts';
 
 /** A signed document that travels by itself: the JSON envelope of DSSE, with the signed bytes inside. */
 const envelope = z.strictObject({
   payloadType: z.string().max(200),
   payload: z.string().max(bundleLimits.statementBytes),
-  signatures: z
-    .array(
-      z.strictObject({
-        keyid: z.string().regex(/^[0-9a-f]{32}$/, 'must be 32 lower-case hex digits'),
-        sig: z.string(),
-      }),
-    )
-    .min(1)
-    .max(bundleLimits.signatures),
+  signatures: signatureEntries,
 });
 
 export interface Statement {

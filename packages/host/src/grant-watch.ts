@@ -1,6 +1,7 @@
-import type { Clock, Timer } from '@mmm/rpc';
+import type { Clock } from '@mmm/rpc';
 import { hostLimits } from './limits.ts';
 import type { Store } from './store/store.ts';
+import { WatchedRuns } from './watched-runs.ts';
 
 /** One running plugin and what it rests on. */
 export interface GrantedRun {
@@ -18,6 +19,8 @@ export interface GrantedRun {
 export interface GrantWatchParts {
   readonly store: Pick<Store, 'grants' | 'plugins' | 'revision'>;
   readonly clock: Pick<Clock, 'after'>;
+  /** Told that another process changed the state file. */
+  onChanged?(): void;
 }
 
 /**
@@ -26,36 +29,20 @@ export interface GrantWatchParts {
  */
 export class GrantWatch {
   readonly #parts: GrantWatchParts;
-  readonly #runs = new Set<GrantedRun>();
+  readonly #runs: WatchedRuns<GrantedRun>;
   #revision: number;
-  #timer: Timer | undefined;
 
   constructor(parts: GrantWatchParts) {
     this.#parts = parts;
     this.#revision = parts.store.revision();
+    this.#runs = new WatchedRuns({ clock: parts.clock, pollMs: hostLimits.decisionPollMs, look: () => this.#look() });
   }
 
   /** Watches one run until the returned function is called. What was taken away since it was permitted stops it now. */
   watch(run: GrantedRun): () => void {
-    this.#runs.add(run);
+    const end = this.#runs.add(run);
     this.#check(run);
-    this.#poll();
-    return () => {
-      this.#runs.delete(run);
-      if (this.#runs.size > 0) return;
-      this.#timer?.cancel();
-      this.#timer = undefined;
-    };
-  }
-
-  #poll(): void {
-    this.#timer ??= this.#parts.clock
-      .after(hostLimits.decisionPollMs, () => {
-        this.#timer = undefined;
-        this.#look();
-        if (this.#runs.size > 0) this.#poll();
-      })
-      .unref();
+    return end;
   }
 
   #look(): void {
@@ -63,7 +50,7 @@ export class GrantWatch {
       const revision = this.#parts.store.revision();
       if (revision === this.#revision) return;
       this.#revision = revision;
-      for (const run of [...this.#runs]) this.#check(run);
+      for (const run of this.#runs) this.#check(run);
     } catch {
       // A state file that cannot be read permits no new start, and says nothing new about what runs.
     }
@@ -75,6 +62,6 @@ export class GrantWatch {
     const isEnabled = store.plugins.get(run.recordId)?.enabled ?? run.enabledByDefault;
     const isRevoked = run.stored.some((key) => !granted.has(key));
     if (isEnabled && !isRevoked) return;
-    if (this.#runs.delete(run)) run.stop(isRevoked ? 'its permissions changed' : 'disabled');
+    if (this.#runs.take(run)) run.stop(isRevoked ? 'its permissions changed' : 'disabled');
   }
 }

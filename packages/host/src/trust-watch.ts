@@ -1,8 +1,9 @@
 import { type TrustStore, withdrawn } from '@mmm/bundle';
 import type { MmmError } from '@mmm/protocol';
-import type { Clock, Timer } from '@mmm/rpc';
+import type { Clock } from '@mmm/rpc';
 import type { AuditSink } from './audit/audit-log.ts';
 import { hostLimits } from './limits.ts';
+import { WatchedRuns } from './watched-runs.ts';
 
 /** One launch, from before its process starts until that is gone. */
 export interface WatchedRun {
@@ -27,26 +28,20 @@ export interface TrustWatchParts {
  */
 export class TrustWatch {
   readonly #parts: TrustWatchParts;
-  readonly #runs = new Set<WatchedRun>();
+  readonly #runs: WatchedRuns<WatchedRun>;
   #revision: number;
-  #timer: Timer | undefined;
 
   constructor(parts: TrustWatchParts) {
     this.#parts = parts;
     this.#revision = parts.trust.revision;
+    this.#runs = new WatchedRuns({ clock: parts.clock, pollMs: hostLimits.trustPollMs, look: () => this.check() });
   }
 
   /** Watches one launch until the returned function is called. What was revoked since it was verified ends it now. */
   watch(run: WatchedRun): () => void {
-    this.#runs.add(run);
-    this.#poll();
+    const end = this.#runs.add(run);
     this.#check(run);
-    return () => {
-      this.#runs.delete(run);
-      if (this.#runs.size > 0) return;
-      this.#timer?.cancel();
-      this.#timer = undefined;
-    };
+    return end;
   }
 
   /** Called when this process changed the trust store, so that nothing has to wait for the next look. */
@@ -60,23 +55,13 @@ export class TrustWatch {
     }
     if (trust.revision === this.#revision) return;
     this.#revision = trust.revision;
-    for (const run of [...this.#runs]) this.#check(run);
-  }
-
-  #poll(): void {
-    this.#timer ??= this.#parts.clock
-      .after(hostLimits.trustPollMs, () => {
-        this.#timer = undefined;
-        this.check();
-        if (this.#runs.size > 0) this.#poll();
-      })
-      .unref();
+    for (const run of this.#runs) this.#check(run);
   }
 
   #check(run: WatchedRun): void {
     const { plugin, bundleSha256, keyid } = run;
     const error = withdrawn({ name: plugin, bundleSha256, keyid }, this.#parts.trust);
-    if (error === undefined || !this.#runs.delete(run)) return;
+    if (error === undefined || !this.#runs.take(run)) return;
     run.end(error);
     try {
       const detail = { why: error.code, bundle: bundleSha256, keyid: keyid ?? null, reason: error.message };

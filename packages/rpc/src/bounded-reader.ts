@@ -4,8 +4,8 @@ import type { Framing } from '@mmm/protocol';
 import type { Clock, Timer } from './clock.ts';
 import type { ConnectionCounters, ConnectionLimits, FaultKind, StrayInfo } from './connection-options.ts';
 import { FrameParser, type FrameSink } from './frame-parser.ts';
-import { InputRate } from './input-rate.ts';
 import { findId, type MessageHint, removePrototypeKeys, tooComplex } from './json-guard.ts';
+import { TokenBucket } from './token-bucket.ts';
 import { type Turn, turnOf } from './turns.ts';
 
 /** Why a message is not read: over one of the limits, or not UTF-8. */
@@ -43,7 +43,8 @@ export class BoundedReader implements FrameSink {
   readonly #parser: FrameParser;
   readonly #turn: Turn;
   /** Absent without a limit. */
-  readonly #rate: InputRate | undefined;
+  /** How fast the peer is read: what is over it waits in the pipe, and the peer with it. */
+  readonly #rate: TokenBucket | undefined;
   #wasTooFast = false;
   /** True from the moment a turn ran out until the next one starts. */
   #waitingForTurn = false;
@@ -69,7 +70,7 @@ export class BoundedReader implements FrameSink {
     this.#parser = new FrameParser(limits, this);
     this.#turn = turnOf(clock);
     const { inboundBytesPerSecond: rate } = limits;
-    this.#rate = Number.isFinite(rate) ? new InputRate(rate, clock.monotonic()) : undefined;
+    this.#rate = Number.isFinite(rate) ? new TokenBucket(rate, clock.monotonic()) : undefined;
     this.#nowMs = clock.monotonic();
     this.lastMessageAtMs = this.#nowMs;
   }
@@ -163,7 +164,7 @@ export class BoundedReader implements FrameSink {
 
   #takeTurn(): void {
     this.#nowMs = this.#clock.monotonic();
-    const waitMs = this.#inputEnd === undefined ? (this.#rate?.waitMs(this.#nowMs) ?? 0) : 0;
+    const waitMs = this.#inputEnd === undefined ? (this.#rate?.waitMs(0, this.#nowMs) ?? 0) : 0;
     if (waitMs > 0) {
       this.#tooFast(waitMs);
       return;

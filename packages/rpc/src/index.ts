@@ -19,6 +19,7 @@ export type { HandlerContext, NotificationEntry, RequestEntry } from './handler.
 export { onNotification, onRequest } from './handler.ts';
 export { memoryTransportPair } from './memory-transport.ts';
 export { stdioTransport } from './stdio-transport.ts';
+export { TokenBucket } from './token-bucket.ts';
 export type { Transport } from './transport.ts';
 export type { Turn } from './turns.ts';
 export { turnOf } from './turns.ts';

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { hasEnded, statFields } from './stat-fields.ts';
 
 /** One process as /proc shows it. */
 export interface ProcessEntry {
@@ -66,18 +67,11 @@ export function treeOf(pids: ReadonlySet<number>, table: readonly ProcessEntry[]
   return tree;
 }
 
-/** Exported for its test: the name of a program stands in parentheses and may hold anything, parentheses included. */
+/** Exported for its test. */
 export function parseEntry(pid: number, stat: string): ProcessEntry | undefined {
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const [state, parent, group, session] = fields;
-  const startedAt = fields[19];
+  const field = statFields(stat);
+  const [state, startedAt] = [field(3), field(22)];
   if (state === undefined || startedAt === undefined) return undefined;
-  return {
-    pid,
-    parent: Number(parent),
-    group: Number(group),
-    session: Number(session),
-    startedAt,
-    hasEnded: state === 'Z' || state === 'X',
-  };
+  const [parent, group, session] = [Number(field(4)), Number(field(5)), Number(field(6))];
+  return { pid, parent, group, session, startedAt, hasEnded: hasEnded(state) };
 }

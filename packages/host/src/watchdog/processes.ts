@@ -1,5 +1,6 @@
 import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { statFields } from '../processes/stat-fields.ts';
 
 /** What the kernel says of one process in one line. */
 export interface ProcessStat {
@@ -76,21 +77,20 @@ export function systemProcesses(root = '/proc'): ProcessTable {
   };
 }
 
-/** Reads one line of /proc/PID/stat. The name in parentheses may hold anything, parentheses and spaces too. */
+/** Reads one line of /proc/PID/stat. */
 export function parseStat(line: string | undefined, tickMs: number, pageBytes: number): ProcessStat | undefined {
-  const end = line?.lastIndexOf(')') ?? -1;
-  if (line === undefined || end < 0) return undefined;
-  // From the third field on: state, parent, group, session, …
-  const fields = line.slice(end + 2).split(' ');
-  const field = (number: number): number => Number(fields[number - 3]);
+  if (line === undefined) return undefined;
+  const field = statFields(line);
+  const number = (index: number): number => Number(field(index));
+  const state = field(3);
   const stat = {
-    parent: field(4),
-    session: field(6),
-    startedAt: field(22),
-    cpuMs: (field(14) + field(15) + field(16) + field(17)) * tickMs,
-    threads: field(20),
-    isRunning: fields[0] === 'R' || fields[0] === 'D',
-    residentBytes: field(24) * pageBytes,
+    parent: number(4),
+    session: number(6),
+    startedAt: number(22),
+    cpuMs: (number(14) + number(15) + number(16) + number(17)) * tickMs,
+    threads: number(20),
+    isRunning: state === 'R' || state === 'D',
+    residentBytes: number(24) * pageBytes,
   };
   return Number.isNaN(stat.residentBytes) ? undefined : stat;
 }

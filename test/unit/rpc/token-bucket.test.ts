@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { log } from '@mmm/protocol';
-import { connect, onNotification } from '@mmm/rpc';
+import { connect, onNotification, TokenBucket } from '@mmm/rpc';
 import { FakeClock, settled } from '../../support/fake-clock.ts';
 
 test('what a peer writes over its rate waits in the pipe, is counted once, and comes in time', async () => {
@@ -35,4 +35,16 @@ test('what a peer writes over its rate waits in the pipe, is counted once, and c
   assert.equal(connection.paused, false);
   assert.equal(connection.counters.faults.too_fast, 1);
   connection.close();
+});
+
+test('a bucket holds its burst, refills by the clock, and what was spent beyond it is waited for', () => {
+  const bucket = new TokenBucket(10, 1_000, 5);
+  assert.equal(bucket.leftAt(60_000), 5);
+  bucket.spend(5);
+  assert.equal(bucket.waitMs(1, 60_000), 100);
+  assert.equal(bucket.leftAt(60_050), 0.5);
+  bucket.spend(2.5);
+  assert.equal(bucket.waitMs(0, 60_050), 200);
+  assert.equal(bucket.waitMs(0, 60_250), 0);
+  assert.equal(bucket.waitMs(1, 60_250), 100);
 });
