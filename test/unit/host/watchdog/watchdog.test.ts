@@ -119,7 +119,7 @@ test('what a process asked for and did not use yet is known, too: the kernel ref
   assert.equal(watch.claimedPeakBytes(), 100 * mb);
 });
 
-test('what a plugin that does not answer any more has is not foretold for longer than until the next look', async () => {
+test('what a plugin has that does not answer any more is not foretold for longer than until the next look', () => {
   const growth = new MemoryGrowth(10);
   growth.add({ atMs: 0, bytes: 0 });
   assert.equal(growth.peakAt(100), 0);
