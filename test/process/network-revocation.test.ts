@@ -9,9 +9,10 @@ import { httpListener, tcpListener } from '../support/listener.ts';
 import { networked, networkWorld } from '../support/network-world.ts';
 import { asOrdinaryUser, runAsOrdinaryUser } from '../support/ordinary-user.ts';
 import { otherTerminal } from '../support/other-terminal.ts';
+import { patience } from '../support/promised.ts';
 
 /** What is promised, from the moment the revocation was done. */
-const promisedMs = 1000;
+const withinMs = patience(1000);
 
 /** A server that holds what connects to it and says nothing. */
 async function holdingServer(t: TestContext) {
@@ -78,7 +79,7 @@ test('what a plugin has open to a host is cut as soon as this host takes it away
   const revoked = host.revoke('asker', [key]);
   await cut;
   const tookMs = performance.now() - revokedAt;
-  assert.ok(tookMs < promisedMs, `${tookMs.toFixed(0)} ms`);
+  assert.ok(tookMs < withinMs, `${tookMs.toFixed(0)} ms`);
   process.kill(pid, 0);
   await revoked;
   await Promise.all(calls);
@@ -94,7 +95,7 @@ test('what another process takes away is cut within a second', networked, async 
   const cutAt = cut.then(() => performance.now());
   const revokedAt = await type('plugin', 'revoke', 'asker', key);
   const tookMs = (await cutAt) - revokedAt;
-  assert.ok(tookMs < promisedMs, `${tookMs.toFixed(0)} ms`);
+  assert.ok(tookMs < withinMs, `${tookMs.toFixed(0)} ms`);
   await Promise.all(calls);
   while (plugin.pid !== null) await new Promise((resolve) => setImmediate(resolve));
   assert.equal(server.sockets.length, 4);
