@@ -8,7 +8,7 @@ import { changedBundle, indexPath, signaturesPath } from './bundle-errors.ts';
 import type { Copy } from './check-files.ts';
 import { checkFiles, foldersOf } from './check-files.ts';
 import { sha256Hex } from './encoding.ts';
-import { matchesRecord, readIdentities, writeRecord } from './identity.ts';
+import { matchesRecord, readIdentities, sameIdentities, writeRecord } from './identity.ts';
 import type { BundleFile, BundleIndex } from './index-file.ts';
 import { parseIndex } from './index-file.ts';
 import { bundleLimits } from './limits.ts';
@@ -302,10 +302,6 @@ async function checkMetadataModes(directory: string): Promise<void> {
     }
     if ((stats.mode & 0o7777) !== (isFolder ? 0o555 : 0o444)) throw changedBundle(directory, path, 'mode');
   }
-}
-
-function sameIdentities(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
-  return a.size === b.size && [...a].every(([path, identity]) => b.get(path) === identity);
 }
 
 function internal(detail: string): MmmError<'INTERNAL'> {

@@ -16,7 +16,7 @@ export interface Clock {
   now(): number;
   /** Milliseconds since some moment in the past. Never goes back. */
   monotonic(): number;
-  /** Runs `run` once, `ms` milliseconds from now. Keeps the process alive until then, unless unref'd. */
+  /** Runs `run` once, `ms` milliseconds from now and no earlier. Keeps the process alive until then, unless unref'd. */
   after(ms: number, run: () => void): Timer;
   /** Resolves after `ms` milliseconds. Rejects with the signal's reason as soon as it aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
@@ -27,20 +27,41 @@ export interface Clock {
 /** setTimeout takes at most a signed 32-bit number and fires at once beyond it. */
 const longestTimeoutMs = 2 ** 31 - 1;
 
+/**
+ * A timer of the runtime counts whole milliseconds from the beginning of the loop's turn, so that it may fire some early
+ * by the clock that deadlines are reckoned by. Then it is set again for what is left.
+ */
 function after(ms: number, run: () => void): Timer {
-  const handle = setTimeout(run, Math.min(Math.max(ms, 0), longestTimeoutMs));
+  const dueMs = performance.now() + ms;
+  let isReferenced = true;
+  const fire = (): void => {
+    const leftMs = dueMs - performance.now();
+    if (leftMs <= 0) {
+      run();
+      return;
+    }
+    handle = setTimeout(fire, timeoutFor(leftMs));
+    if (!isReferenced) handle.unref();
+  };
+  let handle = setTimeout(fire, timeoutFor(ms));
   const timer: Timer = {
     cancel: () => clearTimeout(handle),
     unref: () => {
+      isReferenced = false;
       handle.unref();
       return timer;
     },
     ref: () => {
+      isReferenced = true;
       handle.ref();
       return timer;
     },
   };
   return timer;
+}
+
+function timeoutFor(ms: number): number {
+  return Math.min(Math.max(Math.ceil(ms), 0), longestTimeoutMs);
 }
 
 function sleep(ms: number, signal?: AbortSignal): Promise<void> {

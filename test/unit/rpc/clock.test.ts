@@ -56,3 +56,11 @@ test('the system clock fires, can be called off, and does not fire early for ver
   assert.ok(Math.abs(systemClock.now() - Date.now()) < 1000);
   assert.ok(systemClock.monotonic() > 0);
 });
+
+test('a timer of the system clock is never early, by no part of a millisecond', async () => {
+  for (let part = 0; part < 1; part += 0.02) {
+    const dueMs = systemClock.monotonic() + 1 + part;
+    await systemClock.sleep(1 + part);
+    assert.ok(systemClock.monotonic() >= dueMs, `${dueMs - systemClock.monotonic()} ms early`);
+  }
+});
