@@ -47,7 +47,7 @@ function matchingFiles() {
 
 function nodeArguments() {
   return [
-    ...['--import', 'tsx', '--conditions=mmm-source', '--test', '--test-concurrency=2', '--test-timeout=120000'],
+    ...['--import', 'tsx', '--conditions=mmm-source', '--test', '--test-concurrency=2', '--test-timeout=300000'],
     // A handle that a failed test left open must not hang the whole run.
     '--test-force-exit',
     ...['--test-reporter=spec', '--test-reporter-destination=stdout'],

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { createHost } from '@mmm/host';
+import { MmmError } from '@mmm/protocol';
 import { type CliResult, mmm, mmmAtTerminal } from '../support/cli.ts';
 import { confined } from '../support/confined.ts';
 import { copyFixture } from '../support/fixture-host.ts';
@@ -50,7 +52,6 @@ async function output(run: Place['run']): Promise<unknown> {
 }
 
 async function audited(home: string): Promise<string[]> {
-  const { createHost } = await import('@mmm/host');
   const host = await createHost({ home });
   try {
     const entries = host.audit.list({ plugin: 'pet' }).filter(({ action }) => action === 'install_step');
@@ -175,4 +176,22 @@ test('a script that looks like one of a package manager is never run', confined,
   assert.equal((await run('plugin', 'exec', 'echo', 'run', '--input', '1')).code, 0);
   assert.equal(existsSync(proof), false);
   assert.equal(existsSync(join(home, 'data', 'echo', 'ran')), false);
+});
+
+test('an install step is ended when its key is revoked while it runs', confined, async (t) => {
+  const { run, publish, home, directory } = await place(t);
+  await publish('1.0.0', 'hang');
+  const host = await createHost({ home });
+  t.after(() => host.close());
+  const installing = host.install(join(directory, 'pet'));
+  const steps = () => host.audit.list({ plugin: 'pet' }).filter(({ action }) => action === 'install_step');
+  while (steps().length === 0) await new Promise((resolve) => setImmediate(resolve));
+  const revoked = await run('key', 'revoke', 'default');
+  assert.equal(revoked.code, 0, revoked.stderr);
+  // It would hang for ever. The installation stands, and nothing of it starts any more.
+  const { step } = await installing;
+  assert.notEqual(step?.state, 'done');
+  await assert.rejects((await host.plugin('pet')).start(), (error) => MmmError.is(error, 'KEY_REVOKED'));
+  const [stop] = host.audit.list({ plugin: 'pet' }).filter(({ action }) => action === 'stop');
+  assert.equal(stop?.detail.why, 'KEY_REVOKED');
 });

@@ -27,7 +27,7 @@ async function endsFor(t: TestContext, fixture: Fixture, input: unknown, { kind,
   const [{ id = '' } = {}] = await host.list();
   const plugin = await host.plugin(id);
   await plugin.start();
-  await assert.rejects(plugin.execute('run', input, { timeoutMs: 25_000 }), (error) => {
+  await assert.rejects(plugin.execute('run', input, { timeoutMs: 120_000 }), (error) => {
     if (!MmmError.is(error, 'PLUGIN_EXITED')) throw error;
     assert.equal(error.data.reason.kind, kind, error.message);
     assert.match(error.message, names);
@@ -105,7 +105,7 @@ test('a fork bomb stays under its limit and is ended for it', withCompiler, asyn
 
 test('a plugin that uses more processor time than it may is ended for that', withPython, async (t) => {
   const fixture = { behaviour: 'spins', command: python, ...limited('cpu = 0.25') };
-  await endsFor(t, fixture, { seconds: 20 }, { kind: 'cpu', names: /limit of processor time: .* may use 0\.25/ });
+  await endsFor(t, fixture, { seconds: 100 }, { kind: 'cpu', names: /limit of processor time: .* may use 0\.25/ });
 });
 
 const filler = { behaviour: 'fills-disk', command: python, ...limited('disk_mb = 24') };
@@ -128,7 +128,7 @@ test('a plugin cannot hide what it writes below folders too deep to be named', w
 test('a plugin that is over its disk limit can start again to tidy up', withPython, async (t) => {
   const { host } = await fixtureHost(t, [filler]);
   const plugin = await host.plugin('fills_disk');
-  await assert.rejects(plugin.execute('run', { files: 5, file_mb: 8, wait_s: 20 }, { timeoutMs: 25_000 }));
+  await assert.rejects(plugin.execute('run', { files: 5, file_mb: 8, wait_s: 20 }, { timeoutMs: 120_000 }));
   plugin.reset();
   assert.equal((await plugin.execute('run', { wait_s: 3 })).output, 'filled');
   assert.equal((await plugin.execute('run', { tidy: true })).output, 'tidied');

@@ -15,6 +15,7 @@ import { dataDirectory, recordId } from './identity.ts';
 import { type AdmissionServices, admission, type LaunchServices, launch, prepare } from './launch.ts';
 import { fromSystem, grantInDevelopment, isInspected, type LaunchKind } from './launch-facts.ts';
 import { LaunchPermissions } from './launch-permissions.ts';
+import { launchUid, probeUid } from './launch-uid.ts';
 import { hostLimits } from './limits.ts';
 import type { MetricsRecorder } from './metrics/recorder.ts';
 import { UseRecorder } from './metrics/use-recorder.ts';
@@ -131,14 +132,21 @@ export class Launcher {
   async prepare(spec: PluginSpec, signal: AbortSignal): Promise<void> {
     if (spec.manifest.install === undefined) return;
     const network = this.#egress.forLaunch(spec.id);
+    const watched = new WatchedLaunch(this.#parts.watch, signal, () => undefined);
     const services = {
       ...this.#admissionServices(spec, { ask: false }),
       ...this.#startServices(spec, network, () => undefined),
-      sandbox: ({ trust }: PermittedPlugin) => this.#machine(spec, trust),
+      sandbox: (plugin: PermittedPlugin) => {
+        watched.begin(plugin);
+        return this.#machine(spec, plugin.trust);
+      },
     };
     try {
-      await prepare(spec, services, signal);
+      await prepare(spec, services, watched.signal);
+    } catch (error) {
+      throw watched.error ?? error;
     } finally {
+      watched.failed();
       network.ended();
     }
   }
@@ -265,7 +273,7 @@ export class Launcher {
   /** What this machine can enforce, found out once by running it. */
   probe(): Promise<SandboxProbe> {
     this.#probe ??= probeSandbox({
-      uid: this.#probeUid(),
+      uid: probeUid(),
       home: this.#parts.options.home.directory,
       nodePath: process.execPath,
     });
@@ -360,7 +368,7 @@ export class Launcher {
       probe: () => this.probe(),
       homeDirectory: options.home.directory,
       dataDirectory: dataDirectory(options.home, spec),
-      uid: this.#launchUid(spec),
+      uid: launchUid(spec, store.plugins),
       allowNone: options.sandboxNoneFor.has(spec.id),
       limits: this.#parts.resources.limitsOf(spec),
       nodePath: process.execPath,
@@ -368,16 +376,5 @@ export class Launcher {
       programPath,
       ...(options.project === undefined ? {} : { project: options.project }),
     };
-  }
-
-  /** Never root: a root host gives each plugin a uid of its own. */
-  #launchUid(spec: PluginSpec): number {
-    const own = process.getuid?.() ?? 0;
-    return own === 0 ? this.#parts.store.plugins.uidOf(recordId(spec), hostLimits.pluginUidFirst) : own;
-  }
-
-  #probeUid(): number {
-    const own = process.getuid?.() ?? 0;
-    return own === 0 ? hostLimits.pluginUidFirst - 1 : own;
   }
 }

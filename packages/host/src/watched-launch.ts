@@ -31,8 +31,12 @@ export class WatchedLaunch {
     return this.#error;
   }
 
-  /** Called when it is known what will run, and before it does. Throws when that is revoked by now. */
+  /**
+   * Called when it is known what will run, and before it does: for an install step, and again for the plugin itself.
+   * Throws when that is revoked by now.
+   */
   begin({ spec, bundleSha256, trust }: PermittedPlugin): void {
+    this.#unwatch();
     const keyid = trust.kind === 'signed' ? trust.keyid : undefined;
     this.#unwatch = this.#watch.watch({ plugin: spec.id, bundleSha256, keyid, end: (error) => this.#end(error) });
     if (this.#error !== undefined) throw this.#error;

@@ -12,7 +12,7 @@ import type { HostileRow } from './row.ts';
 export type Level = 'process' | 'none';
 
 /** A deadline that decides nothing. */
-const longMs = 20_000;
+const longMs = 60_000;
 
 /** A host in which hostile plugins live beside one that does nothing wrong. */
 export interface World {

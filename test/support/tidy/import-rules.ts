@@ -24,6 +24,7 @@ const wiring = new Set(
     'install-step',
     'launch-facts',
     'launch-permissions',
+    'launch-uid',
     'launcher',
     'plugin',
     'host',
