@@ -63,7 +63,9 @@ export function matchesRecord(file: string, now: Identities): boolean {
 
 export async function writeRecord(file: string, identities: Identities): Promise<void> {
   const { default: writeFileAtomic } = await import('write-file-atomic');
-  await writeFileAtomic(file, JSON.stringify({ schema: 'mmm.identity/1', entries: [...identities.entries] }), { mode: 0o600 });
+  await writeFileAtomic(file, JSON.stringify({ schema: 'mmm.identity/1', entries: [...identities.entries] }), {
+    mode: 0o600,
+  });
 }
 
 /** Checked by hand, because it is read at each launch; whatever is odd means no record, and the files are hashed. */
