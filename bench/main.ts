@@ -9,16 +9,21 @@ import { sealDescriptors } from '@mmm/host';
 import { removeTree } from '../scripts/remove-tree.ts';
 import { coldStart } from './cold-start.ts';
 import { crashRecovery } from './crash.ts';
+import { daemon } from './daemon.ts';
 import { discovery } from './discovery.ts';
+import { events } from './events.ts';
 import { installation } from './install.ts';
 import { loadOverhead } from './load.ts';
 import { load } from './measure.ts';
 import { neighbours } from './neighbours.ts';
 import { orphans } from './orphans.ts';
 import { proxied } from './proxy.ts';
+import { reload } from './reload.ts';
 import type { Bench, Goal, Outcome, Result } from './result.ts';
 import { roundTrip } from './round-trip.ts';
 import { scale } from './scale.ts';
+import { stops } from './stops.ts';
+import { trigger } from './trigger.ts';
 
 // The bench is the whole process: what its shell left open is closed, as the command does, and not handed to plugins.
 sealDescriptors();
@@ -33,7 +38,12 @@ const groups: Readonly<Record<string, (bench: Bench) => Promise<Outcome>>> = {
   neighbours,
   scale,
   orphans,
+  stops,
   install: installation,
+  daemon,
+  events,
+  reload,
+  trigger,
 };
 const rounds = { usual: 30, quick: 5 } as const;
 

@@ -3,25 +3,29 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createHost, describeExit, type Plugin } from '@mmm/host';
 import { MmmError } from '@mmm/protocol';
-import { commit, request } from './network.ts';
+import { mappings } from './mappings.ts';
+import { commit, type Listener, request } from './network.ts';
 import { expect, openStage, print, type Stage, title } from './stage.ts';
 
 const shipped = ['calculator', 'date', 'text_statistics', 'roman'] as const;
 
 async function main(): Promise<void> {
   const stage = openStage();
+  let server: Listener | undefined;
   try {
     await install(stage);
     await call(stage);
     await reachOut(stage);
-    await request(stage);
+    server = await request(stage);
     await commit(stage);
     await killInMidCall(stage);
     await tamper(stage);
-    title('9. Statistics');
+    await mappings(stage, server);
+    title('10. Statistics');
     await stage.mmm(['plugin', 'stats']);
     print('\nDone: everything above was checked while it happened.');
   } finally {
+    server?.close();
     stage.clear();
   }
 }

@@ -1,21 +1,34 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createHost } from '@mmm/host';
 import { MmmError } from '@mmm/protocol';
 import { expect, print, type Stage, title } from './stage.ts';
 
-/** A server of our own, and a copy of the plugin whose manifest names it: nothing else can be granted. */
-export async function request(stage: Stage): Promise<void> {
+/** A server of the demo's, which keeps what it was asked. */
+export interface Listener {
+  readonly origin: string;
+  /** Waits for the next request that begins so, and removes it. */
+  next(begin: string): Promise<string>;
+  close(): void;
+}
+
+/**
+ * A server of our own, and a copy of the plugin whose manifest names it: nothing else can be granted. The server stays
+ * for what comes later.
+ */
+export async function request(stage: Stage): Promise<Listener> {
   title('5. HTTP: a granted host answers, another one is refused before a packet leaves');
   let strangers = 0;
   const stranger = createServer((_, response) => {
     strangers += 1;
     response.end();
   });
+  const heard = new Heard();
   const server = createServer((asked, response) => {
+    heard.listen(asked);
     if (asked.url === '/away') response.writeHead(302, { location: `${origin(stranger)}/` }).end();
     else
       response.writeHead(201, { 'content-type': 'application/json' }).end(`{"heard":"${asked.method} ${asked.url}"}`);
@@ -38,9 +51,44 @@ export async function request(stage: Stage): Promise<void> {
     expect('the server answered 201', answered.result === 'success' && answered.status === 201);
     const denied = await call({ url: `${origin(server)}/away` });
     expect('the redirect to a host nobody granted is denied', denied.result === 'denied' && strangers === 0);
-  } finally {
+    return { origin: origin(server), next: (begin) => heard.next(begin), close: () => void server.close() };
+  } catch (error) {
     server.close();
+    throw error;
+  } finally {
     stranger.close();
+  }
+}
+
+/** Requests as text: `POST /path body`. */
+class Heard {
+  readonly #requests: string[] = [];
+  #wake: () => void = () => undefined;
+
+  listen(request: IncomingMessage): void {
+    let body = '';
+    request.setEncoding('utf8').on('data', (text: string) => {
+      body += text;
+    });
+    request.on('end', () => {
+      this.#requests.push(`${request.method} ${request.url} ${body}`);
+      this.#wake();
+    });
+  }
+
+  async next(begin: string): Promise<string> {
+    for (;;) {
+      const at = this.#requests.findIndex((request) => request.startsWith(begin));
+      const [found] = at < 0 ? [] : this.#requests.splice(at, 1);
+      if (found !== undefined) return found;
+      await new Promise<void>((resolve, reject) => {
+        const late = setTimeout(() => reject(new Error(`The demo failed: there was no ${begin} within 30 s`)), 30_000);
+        this.#wake = () => {
+          clearTimeout(late);
+          resolve();
+        };
+      });
+    }
   }
 }
 

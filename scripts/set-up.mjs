@@ -26,6 +26,7 @@ const systemPackages = [
   { name: 'python3', programs: ['python3'], purposes: ['demo', 'test', 'chaos'], use: 'runs plugins in Python' },
   { name: 'git', programs: ['git'], purposes: ['demo', 'test'], use: 'is what the git plugin drives' },
   { name: 'gcc', programs: ['gcc'], purposes: ['test', 'chaos'], use: 'compiles plugins in C' },
+  { name: 'strace', programs: ['strace'], purposes: ['test'], use: 'makes disks fail in tests' },
   { name: 'libc6-dev', files: ['/usr/include/stdio.h'], purposes: ['test', 'chaos'], use: 'compiles plugins in C' },
 ];
 

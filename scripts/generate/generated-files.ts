@@ -2,10 +2,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorsPage } from './errors-page.ts';
 import { limitsPage } from './limits-page.ts';
+import { nativeSource } from './native-source.ts';
 import { protocolPage } from './protocol-page.ts';
 import { schemaFiles } from './schema-files.ts';
+import { securityPage } from './security-page.ts';
 
 const protocolPath = 'packages/protocol/PROTOCOL.md';
+const securityPath = 'docs/security.md';
 
 /** Every generated file of the repository, by path, as it should be. */
 export function generatedFiles(root: string): Map<string, string> {
@@ -16,5 +19,7 @@ export function generatedFiles(root: string): Map<string, string> {
     [protocolPath, protocolPage(page, limits)],
     ['docs/errors.md', errorsPage()],
     ['docs/limits.md', limitsPage()],
+    [securityPath, securityPage(readFileSync(join(root, securityPath), 'utf8'))],
+    ['packages/host/src/native/launch-source.ts', nativeSource(root)],
   ]);
 }

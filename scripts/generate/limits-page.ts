@@ -36,6 +36,10 @@ export function limitsPage(): string {
     '## Who holds them, and what is over them',
     table(['Limit', 'Held', 'Over it'], limitNames.map(effectRow)),
     [
+      'A call that is refused as `RATE_LIMITED` never reaches the plugin. Each is counted (`refused` of',
+      '`mmm plugin stats`, `mmm_plugin_rate_limited_total`); its log has two lines for all of one second, and the',
+      'audit log one entry a minute, `limit` with how many there were.',
+      '',
       'A plugin that is ended for a limit is a crash like another: it is restarted as its policy says, its calls',
       'fail as `PLUGIN_EXITED` with the limit, its value, what was used and what to change. It is in its log, in',
       '`exits` of `mmm plugin stats` under the name in parentheses, and as `limit` in the audit log. `mmm doctor` says',

@@ -45,6 +45,34 @@ test("the plugin and the test of the author's guide work as they are written the
   assert.equal(runProgram(t, snippets(document, 'ts')[0] ?? '', home), 'ok\n');
 });
 
+test('a program of thirty lines has its own store, prompter and logger', confined, async (t) => {
+  const [code = ''] = snippets('docs/writing-a-plugin.md', 'js').slice(1);
+  const program = snippets('docs/embedding.md', 'ts').at(-1) ?? '';
+  assert.ok(program.trimEnd().split('\n').length <= 31, program);
+  const directory = tempFolder(t);
+  const home = join(directory, 'home');
+  const folder = join(directory, 'notebook');
+  mkdirSync(folder);
+  const head = 'version = "1.0.0"\ndescription = "Keeps notes"\nlicense = "MIT"\ncommand = ["node", "main.cjs"]\n';
+  const rest = '[[capabilities]]\nkind = "tool"\nname = "note"\n\n[[permissions.state]]\nscope = "plugin"\n';
+  writeFileSync(join(folder, 'plugin.toml'), `schema = 1\n\n[plugin]\nname = "notebook"\n${head}\n${rest}`);
+  await bundlePlugin(code, join(folder, 'main.cjs'));
+  for (const words of [
+    ['key', 'new'],
+    ['plugin', 'sign', folder],
+    ['plugin', 'install', folder],
+  ]) {
+    const { code: exit, stderr } = await mmm({ home, cwd: directory }, ...words);
+    assert.equal(exit, 0, stderr);
+  }
+  const printed = runProgram(t, program, home).split('\n');
+  assert.ok(printed.includes('1 1'), printed.join('\n'));
+  assert.ok(
+    printed.includes('notebook says: a note of Ada, asked by notebook: Whose note is this?'),
+    printed.join('\n'),
+  );
+});
+
 test('the plugin and the host of the README are short', () => {
   for (const code of [snippets('README.md', 'python')[0], snippets('README.md', 'ts')[0]]) {
     assert.ok((code ?? '').trimEnd().split('\n').length <= 15, code);

@@ -30,6 +30,9 @@ test('the operating guide works as it is written there', { ...confined, ...pytho
   assert.match(doctor, /✓ content: every byte/);
   assert.match(doctor, /How it ended, once:\n .*requested: it was stopped by the host/);
   assert.equal(parsePrometheus(prometheus).get('mmm_plugin_starts_total')?.samples[0]?.value, 1);
+  const settings = snippets('docs/operating.md', 'toml').slice(1).join('\n');
+  assert.match(settings, /^\[metrics\][\s\S]*\n\[logs\]/);
+  writeFileSync(join(home, 'config.toml'), settings, { mode: 0o600 });
   const [serve = '', trace = ''] = snippets('docs/operating.md', 'ts');
   assert.equal(runProgram(t, serve, home), 'mmm_plugin_calls_total{plugin="hello",outcome="ok"} 1\n');
   assert.equal(runProgram(t, trace, home), 'Hello, Ada!\n');

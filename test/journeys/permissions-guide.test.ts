@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { policySection } from '../../packages/host/src/settings/policy.ts';
@@ -40,7 +40,7 @@ test('the commands of the guide to permissions do what it says', confined, async
     join(directory, 'fetcher-2'),
   );
   copyFixture({ behaviour: 'echo', name: 'fetcher', manifest: manifest('fetcher', '1.0.0', asks) }, directory);
-  const [, step = ''] = snippets('toml');
+  const [, , step = ''] = snippets('toml');
   copyFixture(
     { behaviour: 'prepares-itself', name: 'prepared', manifest: manifest('prepared', '1.0.0', step) },
     directory,
@@ -57,12 +57,50 @@ test('the commands of the guide to permissions do what it says', confined, async
   assert.equal(info.json().version, '2.0.0');
 });
 
+test('everything the guide asks for can be granted, in the words of a manifest', confined, async (t) => {
+  const directory = tempFolder(t);
+  const at = { home: join(tempFolder(t), 'home'), cwd: directory };
+  assert.equal((await mmm(at, 'key', 'new')).code, 0);
+  copyFixture({ behaviour: 'echo', manifest: manifest('echo', '1.0.0', snippets('toml')[0] ?? '') }, directory);
+  assert.equal((await mmm(at, 'plugin', 'sign', 'echo')).code, 0);
+  const installed = await mmm(at, 'plugin', 'install', 'echo', '--grant-requested', '--json');
+  assert.equal(installed.code, 0, installed.stderr);
+  assert.equal((installed.json().granted as string[]).length, 6);
+});
+
+test('a granted path that was replaced is refused in the words of the guide', confined, async (t) => {
+  const directory = tempFolder(t);
+  const at = { home: join(directory, 'home'), cwd: directory };
+  const notes = join(directory, 'notes-folder');
+  mkdirSync(notes);
+  chmodSync(directory, 0o755);
+  assert.equal((await mmm(at, 'key', 'new')).code, 0);
+  const asks = `[[permissions.filesystem]]\npath = "${notes}"\naccess = "read"`;
+  copyFixture({ behaviour: 'echo', name: 'notes', manifest: manifest('notes', '1.0.0', asks) }, directory);
+  assert.equal((await mmm(at, 'plugin', 'sign', 'notes')).code, 0);
+  assert.equal((await mmm(at, 'plugin', 'install', 'notes', '--grant-requested')).code, 0);
+  assert.equal((await mmm(at, 'plugin', 'exec', 'notes', 'run')).code, 0);
+  renameSync(notes, `${notes}.old`);
+  mkdirSync(notes);
+  const refused = await mmm(at, 'plugin', 'exec', 'notes', 'run');
+  assert.equal(refused.code, 3);
+  const [, said = ''] = /^```text\n[^\n]*\n([\s\S]*?)^```$/m.exec(guide) ?? [];
+  const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== '');
+  assert.deepEqual(
+    words(refused.stderr).slice(0, words(said).length),
+    words(said.replaceAll('/srv/notes', notes)),
+    refused.stderr,
+  );
+  assert.equal((await mmm(at, 'plugin', 'grant', 'notes', `filesystem=read:${notes}`)).code, 0);
+  assert.equal((await mmm(at, 'plugin', 'exec', 'notes', 'run')).code, 0);
+});
+
 test('the policy of the guide is one, and does what its remarks say', async (t) => {
   const directory = tempFolder(t);
   const home = join(directory, 'home');
   const at = { home, cwd: directory };
   assert.equal((await mmm(at, 'key', 'new')).code, 0);
-  writeFileSync(join(home, 'config.toml'), snippets('toml')[0] ?? '', { mode: 0o600 });
+  writeFileSync(join(home, 'config.toml'), snippets('toml')[1] ?? '', { mode: 0o600 });
   const hosts = ['api.test.org', 'a.example.com', 'telemetry.example.com'];
   const entries = hosts.map((host) => `[[permissions.network]]\nhost = "${host}"\n`).join('');
   copyFixture({ behaviour: 'echo', name: 'fetcher', manifest: manifest('fetcher', '1.0.0', entries) }, directory);

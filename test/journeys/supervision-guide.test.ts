@@ -22,6 +22,11 @@ test('the guide to crashes works as it is written there', { ...confined, ...pyth
     assert.equal(code, 0, `${line}\n${stderr}`);
     outputs.push(stdout);
   }
+  const restarted = outputs.pop() ?? '';
+  assert.match(
+    restarted,
+    /^Started hello 1\.0\.0 in \d+ ms, with pid \d+\. It ran in this command alone: no daemon runs\.\n$/,
+  );
   const [reset = '', info = '', ...calls] = outputs;
   assert.match(reset, /^There was nothing to forget: hello is not quarantined/);
   assert.match(info, /state +stopped/);

@@ -1,5 +1,6 @@
 import { type CapabilityRef, type ExitReason, type ManifestInput, manifest } from '@mmm/protocol';
 import { CallFailed, type CallOptions, type CloseCause, type Connection } from '@mmm/rpc';
+import { OpenCalls } from '../../packages/host/src/clients/open-calls.ts';
 import type { Session, SessionEnd } from '../../packages/host/src/handshake/session.ts';
 import type { PermittedPlugin } from '../../packages/host/src/permit/permitted.ts';
 
@@ -35,6 +36,7 @@ export class FakeSession implements Session {
   readonly pid = 4711;
   readonly plugin: PermittedPlugin;
   readonly connection: Connection;
+  readonly openCalls = new OpenCalls();
   readonly capabilities: readonly CapabilityRef[];
   readonly features: ReadonlySet<string>;
   readonly enforcement: Session['enforcement'] = {
@@ -131,6 +133,7 @@ export class FakeSession implements Session {
           callOptions.signal?.addEventListener('abort', () => call.fail(new CallFailed('cancelled', 'cancelled')));
           options.answer?.(call);
         }),
+      holdIdle: () => () => undefined,
       notify: () => undefined,
       get inFlight() {
         return self.inFlight;

@@ -108,14 +108,18 @@ function asker(input: Readable, output: Writable, explain: () => string) {
     waiting.get(id)?.resolve(result.output);
     waiting.delete(id);
   });
+  let hasEnded = false;
+  const ended = (): Error => new Error(`The program ended without an answer: ${explain()}`);
   lines.on('close', () => {
-    for (const { reject } of waiting.values()) reject(new Error(`The program ended without an answer: ${explain()}`));
+    hasEnded = true;
+    for (const { reject } of waiting.values()) reject(ended());
   });
   output.on('error', () => undefined);
   let next = 1;
   return (request: Readonly<Record<string, unknown>>): Promise<string> => {
     const id = next++;
     return new Promise((resolve, reject) => {
+      if (hasEnded) return reject(ended());
       waiting.set(id, { resolve, reject });
       output.write(`${JSON.stringify({ jsonrpc: '2.0', id, method: 'execute', params: { input: request } })}\n`);
     });
@@ -123,7 +127,7 @@ function asker(input: Readable, output: Writable, explain: () => string) {
 }
 
 /** A folder any uid can enter, as the content store makes them. */
-export function openFolder(t: TestContext, mode = 0o755): string {
+export function openFolder(t: Pick<TestContext, 'after'>, mode = 0o755): string {
   const folder = mkdtempSync(join(tmpdir(), 'mmm-test-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   spawnSync('chmod', [mode.toString(8), folder]);

@@ -4,6 +4,7 @@ import { run } from '@mmm/cli';
 
 const interrupt = new AbortController();
 process.once('SIGINT', () => interrupt.abort());
+process.once('SIGTERM', () => interrupt.abort());
 process.exitCode = await run(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,

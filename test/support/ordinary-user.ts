@@ -41,7 +41,7 @@ export function runAsOrdinaryUser(file: string): { passed: boolean; output: stri
         ...[`--reuid=${ordinaryUid}`, `--regid=${ordinaryUid}`, '--clear-groups', '--'],
         ...[process.execPath, '--import', 'tsx', '--conditions=mmm-source', '--test', '--test-reporter=tap', file],
       ],
-      { env: { ...inherited, ...notOurs, HOME: home }, cwd: repository, encoding: 'utf8', timeout: 120_000 },
+      { env: { ...inherited, ...notOurs, HOME: home }, cwd: repository, encoding: 'utf8', timeout: 600_000 },
     );
     return { passed: status === 0, output: `${stdout}${stderr}` };
   } finally {

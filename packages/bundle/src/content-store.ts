@@ -1,4 +1,4 @@
-import { closeSync, constants, fchmodSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, openSync, rmSync, writeSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -12,7 +12,7 @@ import { matchesRecord, readIdentities, sameIdentities, writeRecord } from './id
 import type { BundleFile, BundleIndex } from './index-file.ts';
 import { parseIndex } from './index-file.ts';
 import { bundleLimits } from './limits.ts';
-import { createStaging, discardStaging, removeAtomically, removeLeftovers, syncPath } from './staging.ts';
+import { createStaging, discardStaging, moveAside, removeAtomically, removeLeftovers, syncPath } from './staging.ts';
 
 /** What is put into the store: the outcome of `verifyBundle`, or of `indexFolder` for a plugin excepted by name. */
 export interface BundleToStore {
@@ -130,6 +130,12 @@ export class ContentStore {
   async remove(sha256: string): Promise<void> {
     await rm(this.#recordFile(sha256), { force: true });
     await removeAtomically(this.#directory, this.#path(sha256));
+  }
+
+  /** As `remove`, but it is out of its place when this returns; what it returns takes it off the disk. */
+  moveAside(sha256: string): () => Promise<void> {
+    rmSync(this.#recordFile(sha256), { force: true });
+    return moveAside(this.#directory, this.#path(sha256));
   }
 
   /** The sha256 of every stored bundle, sorted. */

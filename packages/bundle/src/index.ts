@@ -37,6 +37,7 @@ export { SignatureMemo } from './signature-memo.ts';
 export { assertNotRevoked, chooseKey, withdrawn } from './signing-key.ts';
 export { createStaging, discardStaging, removeLeftovers } from './staging.ts';
 export { checkPublicKey, verifyStrict } from './strict-ed25519.ts';
+export { keepRevocations } from './keep-revocations.ts';
 export type { KeyRole, StoredRevocations, TrustedKey } from './trust-file.ts';
 export { keyRoles } from './trust-file.ts';
 export type { KeyToTrust, Revocation } from './trust-store.ts';

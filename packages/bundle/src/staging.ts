@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { renameSync } from 'node:fs';
 import { mkdir, open, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAlive } from './file-lock.ts';
@@ -38,6 +39,23 @@ export async function removeAtomically(parent: string, path: string): Promise<vo
     throw error;
   }
   await discardStaging(aside);
+}
+
+/**
+ * The same in two steps: it is out of sight when this returns, and off the disk when what it returns has resolved. For
+ * work under a lock that nothing may wait within.
+ */
+export function moveAside(parent: string, path: string): () => Promise<void> {
+  const aside = stagingPath(parent);
+  inUse.add(aside);
+  try {
+    renameSync(path, aside);
+  } catch (error) {
+    inUse.delete(aside);
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return () => Promise.resolve();
+    throw error;
+  }
+  return () => discardStaging(aside);
 }
 
 /** Removes what processes that died left behind. */

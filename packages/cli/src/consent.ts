@@ -1,8 +1,17 @@
 import { createInterface } from 'node:readline';
-import type { Clock, PermissionPrompter, PermissionSummary, PluginInfo, riskInfo } from '@mmm/host';
+import type {
+  Clock,
+  PermissionPrompter,
+  PermissionSummary,
+  PluginInfo,
+  Prompter,
+  riskInfo,
+  UserQuestion,
+} from '@mmm/host';
 import { safeText } from '@mmm/host/display';
 import type { Io } from './io.ts';
 import { type GlobalOptions, note, styler } from './output.ts';
+import { putQuestion } from './terminal-question.ts';
 
 /** What was typed before anybody can have read the question is no answer to it. */
 const deafMs = 300;
@@ -23,7 +32,7 @@ export function mayAsk(io: Io, options: GlobalOptions): boolean {
 }
 
 /** Asks at the terminal. Only what is ours decides what is shown where; what the author says comes quoted, and last. */
-export class TerminalPrompter implements PermissionPrompter {
+export class TerminalPrompter implements Prompter {
   readonly #io: Io;
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #timers: Pick<Clock, 'after'>;
@@ -54,6 +63,17 @@ export class TerminalPrompter implements PermissionPrompter {
       const choices = this.#once ? '[o]nce, [a]lways, [N]o' : '[a]lways, [N]o';
       const prompt = `Allow ${request.items.length === 1 ? 'this' : 'all of these'}? ${choices}: `;
       return await this.#answer(prompt, askedAtMs);
+    } finally {
+      this.#asking -= 1;
+    }
+  }
+
+  /** A question of a plugin during a call. Rejects when the person turns away. */
+  async prompt(question: UserQuestion, signal: AbortSignal): Promise<string | boolean> {
+    this.#asking += 1;
+    try {
+      if ((await this.#drain()) === 'broken off') throw new Error('the user turned away');
+      return await putQuestion(this.#io, question, signal);
     } finally {
       this.#asking -= 1;
     }

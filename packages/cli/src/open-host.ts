@@ -1,10 +1,11 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Host, HostOptions } from '@mmm/host';
+import type { Host, HostClient, HostOptions, SetAside } from '@mmm/host';
+import { safeText } from '@mmm/host/display';
 import { MmmError } from '@mmm/protocol';
 import type { Io } from './io.ts';
-import type { GlobalOptions } from './output.ts';
+import { type GlobalOptions, note } from './output.ts';
 
 /** `--home`, else MMM_HOME, else `~/.mmm`. */
 export function homeDirectory(io: Io, options: GlobalOptions): string {
@@ -28,11 +29,41 @@ export function homeDirectory(io: Io, options: GlobalOptions): string {
   return join(user, '.mmm');
 }
 
+/** What a command may say about the host that it works with. */
+export type CommandHostOptions = Pick<HostOptions, 'prompter'> & {
+  /** Plugins that run without a sandbox for this one command: in its own process, whoever else serves the home. */
+  readonly sandboxNoneFor?: readonly string[];
+};
+
 /**
- * Runs a command with an embedded host that lives as long as the command. The host is closed on every path, so that no
- * plugin outlives the command.
+ * Runs a command with the daemon of its home, or without one with an embedded host that lives as long as the command.
+ * What comes back is the same. Either is let go on every path, so that nothing outlives the command that belongs to it.
  */
 export async function withHost<T>(
+  io: Io,
+  options: GlobalOptions,
+  work: (host: HostClient) => Promise<T>,
+  more: CommandHostOptions = {},
+): Promise<T> {
+  const home = homeDirectory(io, options);
+  if (more.sandboxNoneFor !== undefined) return await withOwnHost(io, options, work, more);
+  const { connectDaemon } = await import('@mmm/host');
+  const { prompter } = more;
+  const daemon = await connectDaemon(home, {
+    client: { kind: 'cli', id: 'mmm' },
+    project: io.cwd,
+    ...(prompter === undefined ? {} : { prompter }),
+  });
+  if (daemon === undefined) return await withOwnHost(io, options, work, more);
+  try {
+    return await work(daemon.host);
+  } finally {
+    daemon.client.close();
+  }
+}
+
+/** As `withHost`, with a host in this process even where a daemon runs: for what no other process can do. */
+export async function withOwnHost<T>(
   io: Io,
   options: GlobalOptions,
   work: (host: Host) => Promise<T>,
@@ -40,28 +71,34 @@ export async function withHost<T>(
 ): Promise<T> {
   const home = homeDirectory(io, options);
   // Loaded by the commands that need it only, so that the others start fast.
-  const { createHost, defaultSearchPath, sealDescriptors } = await import('@mmm/host');
+  const { createHost, sealDescriptors } = await import('@mmm/host');
   if (io.ownsProcess === true) sealDescriptors();
   const host = await createHost({
     home,
     project: io.cwd,
-    searchPath: defaultSearchPath({
-      home,
-      project: io.cwd,
-      userHome: io.env.HOME,
-      configHome: io.env.XDG_CONFIG_HOME,
-      dataHome: io.env.XDG_DATA_HOME,
-    }),
+    searchPath: await searchPath(io, home, io.cwd),
     environment: definedEntries(io.env),
     caller: { kind: 'cli', id: 'mmm' },
     locale: locale(io),
     ...more,
   });
   try {
+    if (host.setAside !== null) note(io, setAsideText(host.setAside));
     return await work(host);
   } finally {
     await host.close();
   }
+}
+
+/** Where plugins are looked for, for somebody in this folder. */
+export async function searchPath(
+  io: Pick<Io, 'env'>,
+  home: string,
+  project: string | undefined,
+): Promise<NonNullable<HostOptions['searchPath']>> {
+  const { defaultSearchPath } = await import('@mmm/host');
+  const { HOME: userHome, XDG_CONFIG_HOME: configHome, XDG_DATA_HOME: dataHome } = io.env;
+  return defaultSearchPath({ home, project, userHome, configHome, dataHome });
 }
 
 /**
@@ -71,19 +108,20 @@ export async function withHost<T>(
 export async function withHostToRead<T>(
   io: Io,
   options: GlobalOptions,
-  work: (host: Host, missing: string | undefined) => Promise<T>,
+  work: (host: HostClient, missing: string | undefined) => Promise<T>,
 ): Promise<T> {
   const home = homeDirectory(io, options);
   if (existsSync(home)) return await withHost(io, options, (host) => work(host, undefined));
   const empty = mkdtempSync(join(tmpdir(), 'mmm-empty-'));
   try {
-    return await withHost(io, options, (host) => work(host, home), { home: empty });
+    return await withOwnHost(io, options, (host) => work(host, home), { home: empty });
   } finally {
     rmSync(empty, { recursive: true, force: true });
   }
 }
 
-function definedEntries(env: Io['env']): Record<string, string> {
+/** The environment as the library takes it. */
+export function definedEntries(env: Io['env']): Record<string, string> {
   return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
@@ -91,4 +129,11 @@ function definedEntries(env: Io['env']): Record<string, string> {
 function locale(io: Io): string {
   const name = (io.env.LC_ALL ?? io.env.LC_MESSAGES ?? io.env.LANG ?? '').split('.')[0] ?? '';
   return /^[a-z]{2}(_[A-Z]{2})?$/.test(name) ? name.replace('_', '-') : 'en';
+}
+
+function setAsideText({ file, reason }: SetAside): string {
+  return (
+    `The state file was damaged (${safeText(reason, 400)}) and was set aside as ${file}. Nothing is granted any more ` +
+    'and every installed plugin is disabled: restore a backup with `mmm restore FILE`, or grant and enable again.'
+  );
 }

@@ -2,8 +2,13 @@ import { hostVersion } from '@mmm/protocol';
 import { Command, CommanderError } from 'commander';
 import { globalsLast, usageError, usageLine } from './command-tree.ts';
 import { addAuditCommands } from './commands/audit.ts';
+import { addBackupCommands } from './commands/backup.ts';
+import { addDaemonCommands } from './commands/daemon.ts';
+import { addEventCommands } from './commands/events.ts';
 import { addKeyCommands } from './commands/key.ts';
+import { addMappingCommands } from './commands/mapping.ts';
 import { addPluginCommands } from './commands/plugin.ts';
+import { addStateCommands } from './commands/state.ts';
 import { addSystemCommands } from './commands/system.ts';
 import type { Io } from './io.ts';
 import { exitCodes, fail, type GlobalOptions, watchOutput } from './output.ts';
@@ -65,6 +70,11 @@ function buildProgram(registry: Registry): Command {
   addPluginCommands(program, registry);
   addKeyCommands(program, registry);
   addAuditCommands(program, registry);
+  addEventCommands(program, registry);
+  addDaemonCommands(program, registry);
+  addStateCommands(program, registry);
+  addMappingCommands(program, registry);
+  addBackupCommands(program, registry);
   addSystemCommands(program, registry);
   return program;
 }

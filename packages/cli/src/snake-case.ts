@@ -7,6 +7,7 @@ const foreign: ReadonlySet<string> = new Set([
   'manifest',
   'permission',
   'config',
+  'params',
   'value',
   'default',
   'choices',
@@ -29,4 +30,16 @@ export function snakeCased(value: unknown): unknown {
 
 function snakeKey(key: string): string {
   return /^[a-z][A-Za-z0-9]*$/.test(key) ? key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) : key;
+}
+
+/** The way back, of what this program printed itself. */
+export function camelCased(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(camelCased);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [
+      key.replace(/_([a-z])/g, (_all, letter: string) => letter.toUpperCase()),
+      foreign.has(key) ? inner : camelCased(inner),
+    ]),
+  );
 }

@@ -18,29 +18,45 @@ export async function readTextFile(io: Io, file: string): Promise<string> {
 
 /** Writes a file; one that is there already is never replaced. Throws USAGE when it cannot be written. */
 export function writeTextFile(io: Io, file: string, text: string, mode: 0o600 | 0o644): void {
-  writeNew(io, file, mode, (descriptor) => writeFileSync(descriptor, text));
+  const descriptor = openNew(io, file, mode);
+  try {
+    write(descriptor, file, text);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /** As `writeTextFile`, line by line. Returns how many there were. */
-export function writeLines(io: Io, file: string, lines: Iterable<string>, mode: 0o600 | 0o644): number {
+export async function writeLines(
+  io: Io,
+  file: string,
+  lines: Iterable<string> | AsyncIterable<string>,
+  mode: 0o600 | 0o644,
+): Promise<number> {
+  const descriptor = openNew(io, file, mode);
   let count = 0;
-  writeNew(io, file, mode, (descriptor) => {
-    for (const line of lines) {
-      writeFileSync(descriptor, `${line}\n`);
+  try {
+    for await (const line of lines) {
+      write(descriptor, file, `${line}\n`);
       count += 1;
     }
-  });
-  return count;
+    return count;
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
-function writeNew(io: Io, file: string, mode: number, write: (descriptor: number) => void): void {
+function write(descriptor: number, file: string, text: string): void {
   try {
-    const descriptor = openSync(resolve(io.cwd, file), 'wx', mode);
-    try {
-      write(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
+    writeFileSync(descriptor, text);
+  } catch (error) {
+    throw cannot('written', file, error);
+  }
+}
+
+function openNew(io: Io, file: string, mode: number): number {
+  try {
+    return openSync(resolve(io.cwd, file), 'wx', mode);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw cannot('written', file, error);
     const message = `${file} is there already. Name another file.`;

@@ -7,7 +7,7 @@ import type { PluginSpec } from './discover/spec.ts';
 import { freshLink } from './finish-activations.ts';
 import { diskName, type Home } from './home.ts';
 import { publisherOf } from './identity.ts';
-import type { Store } from './store/store.ts';
+import type { PluginRecord, Store } from './store/store.ts';
 import type { Trust } from './verify/verified.ts';
 
 /** A verified bundle of the store that may become the active one of its name. */
@@ -31,20 +31,35 @@ export function makeActive(
   { spec, name, version, bundleSha256, trust, similar = [] }: Offered,
   granted: readonly Permission[],
   services: { readonly home: Home; readonly store: Store; readonly audit: AuditSink; now(): Date },
+  why?: 'rollback',
 ): string | null {
   const { home, store, audit } = services;
   const at = services.now().toISOString();
-  const replaced = store.plugins.get(name)?.version ?? null;
-  const noted = similar.length === 0 ? {} : { similar };
+  const before = store.plugins.get(name);
+  const replaced = before?.version ?? null;
+  const noted = { ...(similar.length === 0 ? {} : { similar }), ...(why === undefined ? {} : { why }) };
   const detail = { version, bundle: bundleSha256, trust, granted: granted.map(permissionKey), replaced, ...noted };
   audit.append({ action: 'install', plugin: name, detail });
   store.grants.add(name, publisherOf(trust), granted, 'flag', at);
   const unsignedException = trust.kind === 'unsigned' ? bundleSha256 : null;
   const activate = preparedLink(home, name, bundleSha256);
+  keepPrevious(name, before, bundleSha256, store);
   store.plugins.installed(name, { bundleSha256, version, installedAt: at, unsignedException });
   activate();
   store.waitingUpdates.remove(name);
   return claimData(spec, trust, services);
+}
+
+/** What is replaced stays in the store, to be gone back to. */
+function keepPrevious(name: string, before: PluginRecord | undefined, bundleSha256: string, store: Store): void {
+  store.previousBundles.remove(name, bundleSha256);
+  if (before?.bundleSha256 == null || before.bundleSha256 === bundleSha256) return;
+  const { bundleSha256: kept, version, unsignedException } = before;
+  store.previousBundles.add(name, {
+    bundleSha256: kept,
+    version: version ?? '',
+    isUnsigned: unsignedException === kept,
+  });
 }
 
 /**

@@ -1,15 +1,11 @@
 import type { KeyRing, TrustStore } from '@mmm/bundle';
-import type {
-  CallContext,
-  CapabilityKind,
-  CapabilityRef,
-  ExitReason,
-  FieldIssue,
-  Manifest,
-  ProgressValue,
-} from '@mmm/protocol';
+import type { CallContext, CapabilityKind, CapabilityRef, ExitReason, Manifest, ProgressValue } from '@mmm/protocol';
 import type { Clock } from '@mmm/rpc';
 import type { MinisignToVerify, VerifyReport } from './api-bundles.ts';
+import type { ConfigChange, ConfigReport, PluginConfig } from './api-config.ts';
+import type { HostEvents } from './api-events.ts';
+import type { HostMappings } from './api-mappings.ts';
+import type { HostMetrics, LogOptions, MetricsOptions } from './api-metrics.ts';
 import type {
   GrantReport,
   InstallStepReport,
@@ -17,7 +13,11 @@ import type {
   PermissionSummary,
   WaitingUpdate,
 } from './api-permissions.ts';
+import type { HostReload, PluginReload, ReloadReport } from './api-reload.ts';
+import type { HostOperation } from './api-settings.ts';
+import type { HostStorage } from './api-state.ts';
 import type { AuditLog } from './audit/audit-log.ts';
+import type { Prompter } from './clients/prompter.ts';
 import type { Quarantine, ResetReport } from './crash-history.ts';
 import type { DependencyReport } from './dependencies/requirements.ts';
 import type { PluginDiagnosis } from './diagnose.ts';
@@ -28,7 +28,6 @@ import type { HostKeys } from './host-keys.ts';
 import type { InspectReport } from './inspect.ts';
 import type { LogLine } from './log/plugin-log.ts';
 import type { PackagedPlugin } from './packaging.ts';
-import type { PermissionPrompter } from './permit/prompt.ts';
 import type { PluginState } from './plugin-state.ts';
 import type { RegisteredPlugin } from './registered.ts';
 import type { EnforcementReport } from './sandbox/launch-command.ts';
@@ -36,6 +35,8 @@ import type { SandboxProbe } from './sandbox/probe.ts';
 import type { PluginLimits } from './settings/limits.ts';
 import type { PermissionPolicyInput } from './settings/policy.ts';
 import type { SignedPlugin } from './sign-plugin.ts';
+import type { StateStore } from './state/state-store.ts';
+import type { StateUse } from './store/state-values.ts';
 import type { PluginStatistics } from './store/store.ts';
 
 export interface HostOptions {
@@ -47,8 +48,15 @@ export interface HostOptions {
   readonly searchPath?: readonly SearchEntry[];
   /** Plugins that may run at sandbox level `none`, each by its name. Every such launch is audited. Default: none. */
   readonly sandboxNoneFor?: readonly string[];
+  /**
+   * Plugins that may run confined by Landlock where bubblewrap does not work, each by its name; `sandbox = "landlock"`
+   * of the policy says it for all. Every such launch is audited. Default: none.
+   */
+  readonly sandboxLandlockFor?: readonly string[];
   /** Asked when a launch needs a permission nobody has decided on. Default: such a launch fails. */
-  readonly prompter?: PermissionPrompter;
+  readonly prompter?: Prompter;
+  /** Keeps the values of plugins in place of `state.db`. Backups and removals of plugins know nothing of them. */
+  readonly stateStore?: StateStore;
   /**
    * What is granted, asked about and refused, beside `[policy]` of `config.toml` in the home. What either refuses or
    * requires holds; of what is granted or asked about, this counts more. Default: the file's alone.
@@ -64,6 +72,10 @@ export interface HostOptions {
   readonly caller?: CallContext['caller'];
   /** BCP 47. Default: `en`. */
   readonly locale?: string;
+  /** Starts no plugin: every start fails as SAFE_MODE. Everything else works. Default: false. */
+  readonly safe?: boolean;
+  /** Serves the metrics over HTTP, see `MetricsOptions`: `{}` as the settings say. Default: it does not. */
+  readonly metrics?: MetricsOptions;
   /** Plugins that are started at one time. Default: as many as there are cores. */
   readonly concurrentStarts?: number;
   readonly clock?: Clock;
@@ -144,6 +156,8 @@ export interface PluginInfo extends PluginSummary {
   readonly limits: PluginLimits;
   readonly configuration: PluginConfig;
   readonly statistics: PluginStatistics;
+  /** What it keeps in the host for itself. */
+  readonly storedValues: StateUse;
   /** Present while it is not started because it crashed too often, in this host or an earlier one. */
   readonly quarantine: Quarantine | null;
 }
@@ -185,51 +199,8 @@ export interface InstallReport {
   readonly similar: readonly string[];
   /** What became of the install step; null when there is none. */
   readonly step: InstallStepReport | null;
-}
-
-/** One field of a plugin's configuration. Never carries the value of a secret. */
-export interface ConfigField {
-  /** Names joined by dots, as `mmm plugin config set` takes them. */
-  readonly key: string;
-  /** JSON types, as the schema names them; empty when it names none. */
-  readonly types: readonly string[];
-  readonly choices: readonly unknown[] | null;
-  readonly description: string | null;
-  readonly required: boolean;
-  readonly secret: boolean;
-  /** The value in force, or null for none; `[secret]` for a secret that has one. */
-  readonly value: unknown;
-  /** What it is when nobody sets it, or null. */
-  readonly default: unknown;
-  readonly from: 'user' | 'default' | 'unset';
-}
-
-export interface PluginConfig {
-  /** False for a plugin without a configuration schema: nothing of it can be set. */
-  readonly configurable: boolean;
-  /** The whole configuration in force, defaults filled in; `[secret]` stands for each secret. */
-  readonly config: Readonly<Record<string, unknown>>;
-  /** What the user set, without defaults and without secrets. */
-  readonly values: Readonly<Record<string, unknown>>;
-  readonly fields: readonly ConfigField[];
-  /** Why the plugin would not be launched; empty when it would. Paths are keys. */
-  readonly issues: readonly FieldIssue[];
-}
-
-/** A change of a configuration: `replace` first, then `unset`, then `set`; all of it or nothing. */
-export interface ConfigChange {
-  /** Values by key. A secret among them is stored apart. */
-  readonly set?: Readonly<Record<string, unknown>>;
-  /** Those of its keys whose values stood where others can read them: refused when one is a secret. */
-  readonly visible?: readonly string[];
-  readonly unset?: readonly string[];
-  /** Everything that is not secret, instead of what was set before. */
-  readonly replace?: Readonly<Record<string, unknown>>;
-}
-
-export interface ConfigReport extends PluginConfig {
-  /** `stored`: it does not run and gets it at its start. `configured`: it took it over. `restarted`: it had to be. */
-  readonly applied: 'stored' | 'configured' | 'restarted';
+  /** How what runs of it here was brought to it; null when this host has nothing of it. */
+  readonly reload: ReloadReport | null;
 }
 
 export interface DoctorCheck {
@@ -253,9 +224,15 @@ export interface ExecuteOptions {
    */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** The plugin sends at most 64 chunks ahead of what this is done with; a promise that it returns is waited for. */
   readonly onProgress?: (value: ProgressValue) => void;
   /** Fail at once with PLUGIN_UNAVAILABLE while the plugin waits to be restarted, instead of waiting with it. */
   readonly failFast?: boolean;
+  /**
+   * Who is asked what the plugin asks during this call, and about optional permissions that it needs for the first
+   * time. Give the same object with all calls of one client, and null when nobody is there. Default: the host's own.
+   */
+  readonly prompter?: Prompter | null;
   readonly context?: Partial<Pick<CallContext, 'trigger' | 'velocity' | 'current_mode' | 'traceparent' | 'caller'>>;
 }
 
@@ -266,7 +243,7 @@ export interface ExecuteResult<T = unknown> {
 }
 
 /** What a caller holds. Survives restarts of the process; `state` is a snapshot, `changes` the only stream. */
-export interface Plugin {
+export interface Plugin extends PluginReload {
   readonly id: string;
   readonly spec: PluginSpec;
   readonly state: PluginState;
@@ -297,7 +274,7 @@ export interface Plugin {
   readonly lastExit: ExitReason | null;
 }
 
-export interface Host extends HostKeys {
+export interface Host extends HostKeys, HostEvents, HostMappings, HostOperation, HostReload, HostMetrics, HostStorage {
   readonly home: string;
   readonly trust: TrustStore;
   readonly keys: KeyRing;
@@ -371,7 +348,8 @@ export interface Host extends HostKeys {
   develop(): Promise<Plugin>;
   register(plugin: RegisteredPlugin): Promise<Plugin>;
   unregister(id: string): Promise<void>;
-  logs(id: string, options?: { readonly lines?: number }): Promise<readonly LogLine[]>;
+  /** The last lines of its log that are wanted, oldest first. Throws PLUGIN_NOT_FOUND. */
+  logs(id: string, options?: LogOptions): Promise<readonly LogLine[]>;
   /** What was counted of its launches and calls, this host's until now included. Throws PLUGIN_NOT_FOUND. */
   statistics(id: string): Promise<PluginStatistics>;
   /** What every known plugin does at this moment, also those that another process of this home runs. */

@@ -1,6 +1,7 @@
 import { isAbsolute } from 'node:path';
-import { capabilityRef, MmmError } from '@mmm/protocol';
+import { capabilityRef, logLevel, MmmError } from '@mmm/protocol';
 import * as z from 'zod';
+import type { Prompter } from './clients/prompter.ts';
 import { issuesSentence, zodIssues } from './schema/field-issues.ts';
 import { keysKnownAt } from './schema/known-keys.ts';
 import { suggest } from './source/suggest.ts';
@@ -27,6 +28,14 @@ const signal = z.custom<AbortSignal>((value) => value instanceof AbortSignal, 'm
 const capability = z.union([z.string(), capabilityRef], { error: 'must be a name, or an object with kind and name' });
 const role = z.enum(['publisher', 'root']);
 const record = z.record(z.string(), z.unknown());
+const mappingTrial = z.strictObject({
+  mapping: z.string().optional(),
+  type: z.string().optional(),
+  data: z.unknown().optional(),
+  source: z.string().optional(),
+  instance: z.string().optional(),
+  mode: z.string().optional(),
+});
 
 /** What each method of the library takes, by the names of its parameters. */
 const methods = {
@@ -58,6 +67,7 @@ const methods = {
     }),
   }),
   'host.enable': z.strictObject({ id, options: z.strictObject({ allowPublisherChange: z.string().optional() }) }),
+  'host.backup': z.strictObject({ file: absolutePath }),
   'host.sign': z.strictObject({ path: absolutePath, key: z.string().optional() }),
   'host.package': z.strictObject({ path: absolutePath, output: absolutePath }),
   'host.inspect': z.strictObject({ pathOrId: z.string() }),
@@ -95,7 +105,37 @@ const methods = {
   'host.register': z.strictObject({
     plugin: z.looseObject({ manifest: z.looseObject({}), serve: functionOf() }),
   }),
-  'host.logs': z.strictObject({ id, options: z.strictObject({ lines: z.int().min(1).optional() }) }),
+  'host.emit': z.strictObject({
+    type: z.string(),
+    options: z.strictObject({
+      source: z
+        .string()
+        .max(80)
+        .regex(/^[a-z][a-z0-9_-]*$/, 'must be lower-case letters, digits, "_" and "-"')
+        .optional(),
+      signal: signal.optional(),
+    }),
+  }),
+  'host.events': z.strictObject({
+    filter: z.strictObject({
+      types: z.array(z.string().max(200)).max(200).optional(),
+      since: z.date().optional(),
+      limit: z.int().min(1).optional(),
+      signal: signal.optional(),
+    }),
+  }),
+  'host.events.retry': z.strictObject({ id: z.int().min(1) }),
+  'host.logs': z.strictObject({
+    id,
+    options: z.strictObject({
+      lines: z.int().min(1).optional(),
+      since: z.date().optional(),
+      level: logLevel.optional(),
+    }),
+  }),
+  'mappings.test': z.strictObject({ trial: mappingTrial }),
+  'mappings.fire': z.strictObject({ trial: mappingTrial }),
+  'mappings.setMode': z.strictObject({ name: z.string() }),
   'a method of the host': z.strictObject({ id }),
   'plugin.execute': z.strictObject({
     capability,
@@ -108,6 +148,7 @@ const methods = {
       signal: signal.optional(),
       onProgress: functionOf().optional(),
       failFast: z.boolean().optional(),
+      prompter: objectWith<Prompter>('ask').nullable().optional(),
       context: z.looseObject({}).optional(),
     }),
   }),

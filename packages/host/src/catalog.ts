@@ -6,13 +6,14 @@ import { suggest } from './source/suggest.ts';
 
 /** Which plugins are known: what the search path holds, with the registered ones before them. */
 export class Catalog {
-  readonly #searchPath: readonly SearchEntry[];
+  readonly #searchPath: () => readonly SearchEntry[];
   readonly #manifests: ManifestMemory;
   readonly #now: () => number;
   readonly #registered = new Map<string, PluginSpec>();
   #discovery: Promise<Discovery> | undefined;
 
-  constructor(searchPath: readonly SearchEntry[], memoryFile: string, now: () => number) {
+  /** `searchPath` is asked at each scan. */
+  constructor(searchPath: () => readonly SearchEntry[], memoryFile: string, now: () => number) {
     this.#searchPath = searchPath;
     this.#manifests = new ManifestMemory(memoryFile);
     this.#now = now;
@@ -20,7 +21,7 @@ export class Catalog {
 
   /** The last scan, or the first one. */
   async discovery(): Promise<Discovery> {
-    this.#discovery ??= discover(this.#searchPath, undefined, { manifests: this.#manifests, nowMs: this.#now() });
+    this.#discovery ??= discover(this.#searchPath(), undefined, { manifests: this.#manifests, nowMs: this.#now() });
     const found = await this.#discovery;
     if (this.#registered.size === 0) return found;
     const registered = [...this.#registered.values()];

@@ -21,7 +21,7 @@ export async function endAll(
   };
   try {
     if (await endedWithin(hostLimits.closeMaxMs - hostLimits.killGraceMs)) return;
-    for (const { session } of handles) session?.kill({ kind: 'requested', detail: reason });
+    for (const handle of handles) handle.kill(reason);
     await endedWithin(hostLimits.killGraceMs);
   } finally {
     done.abort();

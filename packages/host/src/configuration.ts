@@ -1,7 +1,7 @@
 import { privateFileWriter, readBundleFile, type TrustStore } from '@mmm/bundle';
 import { MmmError, pluginMethods, RpcError } from '@mmm/protocol';
 import { CallFailed } from '@mmm/rpc';
-import type { ConfigChange, ConfigReport, PluginConfig } from './api.ts';
+import type { ConfigChange, ConfigReport, PluginConfig } from './api-config.ts';
 import type { AuditLog } from './audit/audit-log.ts';
 import { callError } from './call/call-error.ts';
 import { applyChange, keysOf, notReady, refused } from './config/change.ts';

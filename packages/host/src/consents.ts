@@ -1,5 +1,5 @@
 import type { ContentStore } from '@mmm/bundle';
-import { MmmError } from '@mmm/protocol';
+import { listPermissions, MmmError, type Permission, permissionKey } from '@mmm/protocol';
 import type { Clock } from '@mmm/rpc';
 import type { InstallReport } from './api.ts';
 import type { GrantReport, InstallStepReport, PermissionReport, WaitingUpdate } from './api-permissions.ts';
@@ -9,6 +9,7 @@ import type { PluginSpec } from './discover/spec.ts';
 import type { Handles } from './handles.ts';
 import { recordId } from './identity.ts';
 import { hostLimits } from './limits.ts';
+import type { LiveGrants } from './live-grants.ts';
 import { usesOf } from './permission-uses.ts';
 import { removeUnused } from './remove.ts';
 import type { VerifyServices } from './verify/verify.ts';
@@ -19,8 +20,12 @@ export interface ConsentParts {
   readonly content: ContentStore;
   readonly catalog: Pick<Catalog, 'refresh' | 'find'>;
   readonly handles: Handles;
+  /** What runs and can be told of a change. */
+  readonly live: LiveGrants;
   readonly clock: Clock;
   verifyServices(): VerifyServices;
+  /** Brings what runs of a plugin to the version that became the active one; throws RELOAD_FAILED. */
+  activated(id: string): Promise<unknown>;
   /** Runs the install step of a plugin, if it is due. */
   prepare(spec: PluginSpec, signal: AbortSignal): Promise<void>;
   /** Cuts every connection of a plugin, at once. */
@@ -45,18 +50,22 @@ export class Consents {
     const decided = update === undefined ? undefined : await this.#staged(spec);
     if (decided !== undefined && applyUpdate(decided, decisions)) {
       catalog.refresh();
-      await handles.turn(spec.id, () => handles.end(spec.id, 'updated'));
       const { spec: next } = decided.plugin;
-      return { ...report, updated: next.manifest.plugin.version, step: await this.prepare(next) };
+      const step = await this.prepare(next);
+      await this.#parts.activated(spec.id);
+      return { ...report, updated: next.manifest.plugin.version, step };
     }
-    // What it was started with is what it has: it gets the rest at its next start.
-    await handles.get(spec.id)?.stop('its permissions changed');
+    // What the operating system grants a process gets at its start and never later.
+    const asked = permissionsOf(spec, keys);
+    const isTold = asked.length === keys.length && this.#isLive(spec) && this.#parts.live.change(spec.id, asked, []);
+    if (!isTold) await handles.get(spec.id)?.stop('its permissions changed');
     return report.missing.length > 0 ? report : { ...report, step: await this.prepare(spec) };
   }
 
   async revoke(spec: PluginSpec, keys: readonly string[]): Promise<GrantReport> {
     const report = revokePermissions(spec, keys, this.#parts.decisions);
-    await this.end(spec, 'its permissions changed');
+    const isTold = report.missing.length === 0 && this.#isLive(spec) && this.#parts.live.change(spec.id, [], keys);
+    if (!isTold) await this.end(spec, 'its permissions changed');
     return report;
   }
 
@@ -129,7 +138,7 @@ export class Consents {
     const { version, bundleSha256 } = waiting;
     audit.append({ action: 'update_dropped', plugin: id, detail: { version, bundle: bundleSha256 } });
     store.waitingUpdates.remove(id);
-    await removeUnused(bundleSha256, { store, content });
+    await removeUnused(bundleSha256, { home: decisions.home, store, content });
     return true;
   }
 
@@ -139,9 +148,19 @@ export class Consents {
     return usesOf(describe(spec, decisions), decisions.store.permissionUses.list(recordId(spec)));
   }
 
+  /** Nothing of it is on its way to a start with what was granted before. */
+  #isLive({ id }: PluginSpec): boolean {
+    const kind = this.#parts.handles.get(id)?.state.kind;
+    return kind === 'running' || kind === 'degraded';
+  }
+
   async #staged(spec: PluginSpec): Promise<StagedUpdate | undefined> {
     if (spec.origin !== 'installed') return undefined;
     const { decisions, verifyServices } = this.#parts;
     return await readUpdate(spec.id, { ...decisions, verify: verifyServices() });
   }
+}
+
+function permissionsOf({ manifest }: PluginSpec, keys: readonly string[]): readonly Permission[] {
+  return listPermissions(manifest.permissions).filter((permission) => keys.includes(permissionKey(permission)));
 }

@@ -5,10 +5,13 @@ import type { DependencyReport } from './dependencies/requirements.ts';
 import type { PluginSpec } from './discover/spec.ts';
 import { adviceAfterExit } from './display/exit-advice.ts';
 import { safeText } from './display/safe-text.ts';
+import { eventsCheck } from './event-checks.ts';
 import type { HostParts } from './host-parts.ts';
+import { recordId } from './identity.ts';
 import { grantCommand } from './permit/permit.ts';
 import type { PluginState } from './plugin-state.ts';
 import type { SandboxProbe } from './sandbox/probe.ts';
+import { storedValuesCheck } from './storage-checks.ts';
 import type { ExitRecord } from './store/store.ts';
 
 /** One end of a plugin, with what to do about it; `next` is empty when that is nothing. */
@@ -51,6 +54,8 @@ export async function diagnose(spec: PluginSpec, services: DiagnoseServices): Pr
     confinementCheck(spec, services),
     await configurationCheck(spec, services),
     ...needed.map(dependencyCheck),
+    storedValuesCheck(services.decisions.store.values.ownUse(recordId(spec))),
+    ...eventsCheck(recordId(spec), spec.id, services.decisions.store.events),
     stateCheck(spec.id, handle?.state, quarantine),
   ];
   return {
@@ -105,9 +110,20 @@ function confinementCheck(spec: PluginSpec, { probe, options }: DiagnoseServices
   if (wanted === 'wasm' || wanted === 'container') {
     return { name, status: 'problem', message: `it asks for level "${wanted}", which this host does not have` };
   }
-  if (probe.mechanism !== 'none') return { name, status: 'ok', message: 'the sandbox works on this machine' };
+  if (probe.mechanism === 'bubblewrap') return { name, status: 'ok', message: 'the sandbox works on this machine' };
+  if (probe.mechanism === 'landlock') return landlockCheck(spec.id, probe, options);
   const message = `no sandbox works on this machine: ${probe.bubblewrap.reason ?? 'bubblewrap was not found'}`;
   return { name, status: 'problem', message, fix: probe.advice ?? 'mmm doctor' };
+}
+
+function landlockCheck(id: string, probe: SandboxProbe, options: DiagnoseServices['options']): DoctorCheck {
+  const name = 'confinement';
+  const reason = probe.bubblewrap.reason ?? 'bubblewrap was not found';
+  if (options.policy.acceptsLandlock || options.sandboxLandlockFor.has(id)) {
+    return { name, status: 'warning', message: `by Landlock: ${reason}`, fix: probe.advice ?? 'mmm doctor' };
+  }
+  const message = `it is refused, because only Landlock works here: ${reason}`;
+  return { name, status: 'problem', message, fix: `${probe.advice ?? 'mmm doctor'}, or run it with --landlock ${id}` };
 }
 
 async function configurationCheck(spec: PluginSpec, { configurations }: DiagnoseServices): Promise<DoctorCheck> {

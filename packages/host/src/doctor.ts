@@ -4,19 +4,26 @@ import type { DoctorCheck, DoctorReport } from './api.ts';
 import type { AuditLog } from './audit/audit-log.ts';
 import type { DependencyReport } from './dependencies/requirements.ts';
 import type { Discovery } from './discover/scan.ts';
+import { journalChecks } from './event-checks.ts';
 import type { Home } from './home.ts';
 import { limitChecks, limitMeans } from './limit-checks.ts';
-import type { EnforcementDimension } from './sandbox/launch-command.ts';
 import type { SandboxProbe } from './sandbox/probe.ts';
+import { sandboxChecks } from './sandbox-checks.ts';
 import type { Settings } from './settings/settings.ts';
+import { storageChecks } from './storage-checks.ts';
+import type { Store } from './store/store.ts';
 import { systemProcesses } from './watchdog/processes.ts';
 
 export interface Examined {
   readonly home: Home;
+  /** With every rung tried. */
   readonly probe: SandboxProbe;
+  /** The policy takes Landlock for every plugin. */
+  readonly acceptsLandlock: boolean;
   readonly trust: TrustStore;
   readonly discovery: Discovery;
   readonly audit: Pick<AuditLog, 'file' | 'verify'>;
+  readonly store: Pick<Store, 'events'>;
   /** Whether a revocation list that is missing or has expired refuses plugins. */
   readonly currentRevocations: boolean;
   now(): Date;
@@ -38,13 +45,13 @@ export async function examine(examined: Examined): Promise<DoctorReport> {
     },
     { name: 'home', status: 'ok', message: `${home.directory} belongs to you alone` },
     settingsCheck(examined.settings),
-    sandboxCheck(probe),
-    ...dimensionChecks(probe),
+    ...sandboxChecks(examined),
     ...limitChecks(limitMeans(probe, systemProcesses().pids().length > 0)),
-    forwarderCheck(probe),
     ...keyChecks(trust, examined.now()),
     ...revocationChecks(examined),
     auditCheck(audit),
+    ...storageChecks(home),
+    ...journalChecks(examined.store.events),
     ...(await installedChecks(examined)),
     ...dependencyChecks(examined),
     ...discovery.problems.map(
@@ -122,57 +129,6 @@ async function installedChecks({ discovery, verify }: Examined): Promise<readonl
   const intact = installed.length - wrong.length;
   return [{ name: 'installed plugins', status: 'ok', message: `${intact} of ${installed.length} intact` }, ...wrong];
 }
-
-function sandboxCheck(probe: SandboxProbe): DoctorCheck {
-  if (probe.mechanism === 'bubblewrap') {
-    return {
-      name: 'sandbox',
-      status: 'ok',
-      message: `bubblewrap ${probe.bubblewrap.version ?? ''} works: it was run with the profile plugins get`.replace(
-        '  ',
-        ' ',
-      ),
-    };
-  }
-  return {
-    name: 'sandbox',
-    status: 'problem',
-    message: `no sandbox works, so plugins are refused: ${probe.bubblewrap.reason ?? 'bubblewrap was not found'}`,
-    ...(probe.advice === undefined ? {} : { fix: probe.advice }),
-  };
-}
-
-/** Without these programs plugins run, but none that was granted a host. */
-function forwarderCheck({ tools: { setpriv, nsenter, socat }, advice }: SandboxProbe): DoctorCheck {
-  const name = 'way to granted hosts';
-  const missing = Object.entries({ setpriv, nsenter, socat }).filter(([, path]) => path === null);
-  if (missing.length === 0) return { name, status: 'ok', message: 'setpriv, nsenter and socat are there' };
-  return {
-    name,
-    status: 'warning',
-    message: `plugins with network grants are refused: ${missing.map(([tool]) => tool).join(' and ')} not found`,
-    ...(advice === undefined ? {} : { fix: advice }),
-  };
-}
-
-function dimensionChecks(probe: SandboxProbe): DoctorCheck[] {
-  return Object.entries(probe.dimensions).map(([dimension, level]): DoctorCheck => {
-    const name = `confinement of ${dimension}`;
-    if (level === 'enforced') return { name, status: 'ok', message: level };
-    const reason = probe.mechanism === 'none' ? undefined : weaknesses[dimension as EnforcementDimension];
-    return { name, status: 'warning', message: reason === undefined ? level : `${level}: ${reason(probe)}` };
-  });
-}
-
-/** Why a dimension is not wholly enforced although the sandbox works. */
-const weaknesses: { readonly [D in EnforcementDimension]?: (probe: SandboxProbe) => string } = {
-  processes: () => 'they are out of sight, but not counted, because prlimit was not found',
-  ipc: () => 'mmm has no filter of system calls for this processor',
-  memory: ({ tools }) =>
-    tools.prlimit === null
-      ? 'nothing limits it, because prlimit was not found'
-      : 'the kernel limits each process of a plugin; all of them together are looked at, and ended a moment later',
-};
 
 function keyChecks(trust: TrustStore, now: Date): readonly DoctorCheck[] {
   const keys = trust.list().filter(({ keyid }) => trust.revocationOf(keyid) === undefined);

@@ -51,6 +51,7 @@ export class GrantWatch {
       if (revision === this.#revision) return;
       this.#revision = revision;
       for (const run of this.#runs) this.#check(run);
+      this.#parts.onChanged?.();
     } catch {
       // A state file that cannot be read permits no new start, and says nothing new about what runs.
     }

@@ -1,6 +1,7 @@
 import { lstatSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { MmmError } from '@mmm/protocol';
+import { finishRestore } from './backup/finish-restore.ts';
 import { safeText } from './display/safe-text.ts';
 
 /** Where everything of one user lies: `$MMM_HOME`, by default `~/.mmm`. */
@@ -24,6 +25,8 @@ export interface Home {
   readonly secrets: string;
   /** Snapshots of plugins under development, each for as long as it runs. Made when the first one is taken. */
   readonly development: string;
+  /** Manifests of plugins that config.toml lists by their command. Made when the first one is listed. */
+  readonly listed: string;
   /** Remembers which signatures were verified, so that a fresh process need not do it again. */
   readonly memoFile: string;
   /** Remembers which manifests were read, so that a scan reads only what changed. */
@@ -51,6 +54,7 @@ export function homeAt(directory: string): Home {
     run: join(directory, 'run'),
     secrets: join(directory, 'secrets'),
     development: join(directory, 'development'),
+    listed: join(directory, 'listed'),
     memoFile: join(directory, 'verified.json'),
     manifestsFile: join(directory, 'manifests.json'),
   };
@@ -73,6 +77,7 @@ export function openHome(path: string): Home {
     mkdirSync(dirname(directory), { recursive: true });
     if (!madeNow(directory)) checkOwn(directory);
     mark(home);
+    finishRestore(directory);
     for (const folder of [plugins, store, keys, audit, logs, data, run, secrets]) {
       if (!madeNow(folder)) checkOwn(folder);
     }

@@ -4,6 +4,7 @@ import type { HostOptions, Plugin } from './api.ts';
 import { AuditLog } from './audit/audit-log.ts';
 import { SchemaValidator } from './call/schema.ts';
 import { Catalog } from './catalog.ts';
+import { inTurn } from './clients/in-turn.ts';
 import { Configurations } from './configuration.ts';
 import { Consents } from './consents.ts';
 import { type DecisionServices, EnabledCheck, isEnabled } from './decisions.ts';
@@ -11,22 +12,36 @@ import { DependencyStarts } from './dependency-starts.ts';
 import { Development } from './development.ts';
 import { defaultSearchPath } from './discover/search-path.ts';
 import type { PluginSpec } from './discover/spec.ts';
+import { EventSystem } from './event-services.ts';
 import { finishActivations } from './finish-activations.ts';
+import { placeOfPermission } from './granted-places.ts';
 import { Handles } from './handles.ts';
 import type { Session } from './handshake/session.ts';
+import { metricsText } from './health.ts';
+import { openHostServices } from './host-services.ts';
 import { recordId } from './identity.ts';
 import type { KeyServices } from './key-decisions.ts';
 import { Launcher, type LauncherParts } from './launcher.ts';
+import { ListedPlugins } from './listed-plugins.ts';
+import { openMappings } from './mapping-services.ts';
+import type { MappingsOfHost } from './mappings-of-host.ts';
+import type { MetricsEndpoint } from './metrics/endpoint.ts';
 import { MetricsRecorder } from './metrics/recorder.ts';
 import { OpenPlugins } from './open-plugins.ts';
 import { type ResolvedOptions, resolveOptions } from './options.ts';
-import { PluginHandle, type PluginServices } from './plugin.ts';
+import { PluginHandle } from './plugin.ts';
 import { PluginResources } from './plugin-resources.ts';
+import type { PluginServices } from './plugin-services.ts';
+import { RateLimits } from './rate-limits.ts';
+import { Reloads } from './reload.ts';
+import { openMetrics } from './serve-metrics.ts';
 import { suggest } from './source/suggest.ts';
+import { openStateFile, type SetAside } from './state-file.ts';
 import { CrashMemories } from './store/crash-memory.ts';
-import { openStore, type Store } from './store/store.ts';
+import type { PlaceOf, Store } from './store/store.ts';
 import { supervisionOf } from './supervision.ts';
 import { TrustWatch } from './trust-watch.ts';
+import { Updates } from './updates.ts';
 
 /** Everything one host is made of, wired once. Policy lives in the stages, state in the store and the supervisors. */
 export interface HostParts {
@@ -35,7 +50,11 @@ export interface HostParts {
   readonly keys: KeyRing;
   readonly audit: AuditLog;
   readonly store: Store;
+  /** What was damaged when it was opened; null as a rule. */
+  readonly setAside: SetAside | null;
   readonly catalog: Catalog;
+  readonly listed: ListedPlugins;
+  readonly events: EventSystem;
   readonly content: ContentStore;
   readonly metrics: MetricsRecorder;
   readonly configurations: Configurations;
@@ -45,6 +64,10 @@ export interface HostParts {
   readonly plugins: OpenPlugins;
   readonly dependencies: DependencyStarts;
   readonly consents: Consents;
+  readonly reloads: Reloads;
+  readonly mappings: MappingsOfHost;
+  readonly updates: Updates;
+  readonly endpoint: MetricsEndpoint | undefined;
   readonly enabled: EnabledCheck;
   readonly crashes: CrashMemories;
   readonly development: Development | undefined;
@@ -71,13 +94,17 @@ export async function openParts(given: HostOptions): Promise<HostParts> {
   const options = await resolveOptions(given);
   const { home, project, clock, policy } = options;
   const trust = await TrustStore.open(home.trustFile);
-  const store = openStore(home.stateFile);
+  const placeOf: PlaceOf = (permission) => placeOfPermission(permission, project);
+  const { store, setAside } = openStateFile(home, { clock, placeOf });
   const searchPath = given.searchPath ?? defaultSearchPath({ home: home.directory, project });
-  const catalog = new Catalog(searchPath, home.manifestsFile, () => clock.now());
+  const listed = new ListedPlugins(home, options.live);
+  const entries = () => [...searchPath, ...listed.searchEntries()];
+  const catalog = new Catalog(entries, home.manifestsFile, () => clock.now());
   const keys = new KeyRing(home.keys);
   const audit = new AuditLog({
     ...{ directory: home.audit, chain: store.chain, clock },
     redact: (plugin, detail) => configurations.redacted(plugin, detail),
+    onAppended: (entry) => events.observer.decided(entry),
   });
   const content = new ContentStore(home.store);
   await content.clean();
@@ -85,17 +112,22 @@ export async function openParts(given: HostOptions): Promise<HostParts> {
   const now = (): Date => new Date(clock.now());
   const configurations = new Configurations({ home, store, trust, audit, now });
   const memo = new SignatureMemo(home.memoFile);
-  const resources = new PluginResources({ clock, audit, settings: options.settings.limits });
-  const currentRevocations = options.settings.trust?.expired_revocations === 'refuse';
+  const resources = new PluginResources({ clock, audit, settings: () => options.settings.limits });
   const watch = new TrustWatch({ trust, clock, audit });
   const onWithdrawn: LauncherParts['onWithdrawn'] = (spec, error) => handles.get(spec.id)?.withdraw(spec, error);
   const onRevoked: LauncherParts['onRevoked'] = (spec, reason) => void consents.end(spec, reason);
   const metrics = new MetricsRecorder(store.statistics, clock);
-  const kept = { options, trust, store, audit, content, memo, configurations, resources, metrics };
-  const launcher = new Launcher({ ...kept, watch, onWithdrawn, onRevoked });
+  const kept = { options, trust, store, audit, content, memo, listed, configurations, resources, metrics };
+  const handles = new Handles();
+  const note: PluginNote = (spec, level, message) => launcher.note(spec, level, message);
+  const events = new EventSystem(options, store, () => ({ ...kept, catalog, handles, plugins, note }));
+  const services = openHostServices({ ...kept, catalog, handles, events, open: (id) => plugins.open(id) });
+  const launcher = new Launcher({
+    ...{ ...kept, services, watch, onWithdrawn, onRevoked },
+    onChanged: () => reloads.lookAround(),
+  });
   launcher.reap();
   const life = openLife();
-  const handles = new Handles();
   const dependencies = new DependencyStarts({
     handles,
     plugins: async () => (await catalog.discovery()).plugins,
@@ -103,21 +135,7 @@ export async function openParts(given: HostOptions): Promise<HostParts> {
     open: (id) => plugins.open(id),
   });
   const base = {
-    ...{
-      options,
-      trust,
-      keys,
-      audit,
-      store,
-      catalog,
-      content,
-      configurations,
-      resources,
-      launcher,
-      handles,
-      dependencies,
-    },
-    metrics,
+    ...{ ...kept, keys, setAside, events, catalog, launcher, handles, dependencies },
     enabled: new EnabledCheck(store, clock),
     crashes: new CrashMemories(store.crashes, clock),
     decisions: {
@@ -130,19 +148,49 @@ export async function openParts(given: HostOptions): Promise<HostParts> {
       project,
       now,
       trustChanged: () => watch.check(),
-      currentRevocations,
+      get currentRevocations() {
+        return options.settings.trust?.expired_revocations === 'refuse';
+      },
       boundPublisher: (spec: PluginSpec) => store.plugins.publisherOf(recordId(spec)),
     },
     ...life,
   };
-  const consents = openConsents(base);
-  const services = pluginServices(base);
-  const handle: HostParts['handle'] = (spec, launch) => new PluginHandle(spec, services(spec, launch));
-  const plugins = new OpenPlugins({ catalog, handles, launcher, handle, assertOpen: life.assertOpen });
-  return {
-    ...{ ...base, consents, handle, plugins },
-    development: options.development && openDevelopment(options.development, base, services),
+  const opened = openHandles(base);
+  const { consents, plugins, reloads } = opened;
+  return { ...base, ...opened, ...(await withMetrics(base)) };
+}
+
+/** Serves the metrics, if that is wanted, until the host is told to close. */
+async function withMetrics(base: BaseParts): Promise<Pick<HostParts, 'endpoint' | 'close'>> {
+  const { options, catalog, launcher, close } = base;
+  const health = { ...base, records: launcher.records };
+  const text = async (): Promise<string> => metricsText((await catalog.discovery()).plugins, health);
+  const endpoint = await openMetrics(options, text);
+  const closeBoth = (): void => {
+    void endpoint?.close();
+    close();
   };
+  return { endpoint, close: closeBoth };
+}
+
+/** What makes, replaces and ends handles. */
+function openHandles(base: BaseParts): Omit<HostParts, keyof BaseParts | 'endpoint'> {
+  const { options, catalog, handles, store, launcher, assertOpen } = base;
+  const catchUp = (id: string) => reloads.catchUp(id);
+  const consents = openConsents(base, (id) => updates.activated(id));
+  const services = pluginServices(base, { reloads: () => reloads, mappings: () => mappings });
+  const reloads = new Reloads({
+    ...{ catalog, handles, store, services, clock: options.clock },
+    open: (id) => plugins.asItIs(id),
+    launch: (spec, signal) => launcher.launch(spec, signal),
+  });
+  const handle: HostParts['handle'] = (spec, launch) => new PluginHandle(spec, services(spec, launch));
+  const plugins = new OpenPlugins({ catalog, handles, launcher, handle, catchUp, assertOpen });
+  const mappings = openMappings({ ...base, plugins });
+  const development = options.development && openDevelopment(options.development, base, services);
+  const verifyServices = () => launcher.verifyServices();
+  const updates = new Updates({ decisions: base.decisions, content: base.content, reloads, verifyServices });
+  return { consents, handle, plugins, reloads, updates, mappings, development };
 }
 
 /** Throws CONFIG_INVALID when the host was opened without a development folder. */
@@ -153,7 +201,16 @@ export async function developed(development: Development | undefined): Promise<P
   throw new MmmError('CONFIG_INVALID', message, { file: 'options', issues });
 }
 
-type BaseParts = Omit<HostParts, 'consents' | 'handle' | 'plugins' | 'development'>;
+type BaseParts = Omit<
+  HostParts,
+  'consents' | 'handle' | 'plugins' | 'development' | 'reloads' | 'updates' | 'endpoint' | 'mappings'
+>;
+/** What is there when the first plugin is started, and not before. */
+interface LaterParts {
+  reloads(): Reloads;
+  mappings(): Pick<MappingsOfHost, 'isNeeded'>;
+}
+type PluginNote = Launcher['note'];
 type LaunchNew = (signal: AbortSignal) => Promise<Session>;
 type ServicesOf = (spec: PluginSpec, launch: LaunchNew) => PluginServices;
 
@@ -172,21 +229,28 @@ function openDevelopment(
   });
 }
 
-function openConsents({ options, decisions, content, catalog, handles, launcher }: BaseParts): Consents {
+function openConsents(
+  { options, decisions, content, catalog, handles, launcher }: BaseParts,
+  activated: (id: string) => Promise<unknown>,
+): Consents {
   return new Consents({
     ...{ decisions, content, catalog, handles, clock: options.clock },
+    live: launcher.live,
     verifyServices: () => launcher.verifyServices(),
+    activated,
     prepare: (spec, signal) => launcher.prepare(spec, signal),
     cutNetwork: (spec) => launcher.cutNetwork(spec),
     flushUses: () => launcher.uses.flush(),
   });
 }
 
-function pluginServices(parts: BaseParts): ServicesOf {
+function pluginServices(parts: BaseParts, later: LaterParts): ServicesOf {
   const { options, metrics, configurations, resources, launcher, enabled, dependencies, crashes, ...life } = parts;
   const schemas = new SchemaValidator({ suggest });
+  const rates = new RateLimits({ clock: options.clock, audit: parts.audit, metrics });
   const assertUsable = (spec: PluginSpec): void => {
     life.assertOpen();
+    if (options.safe) throw notInSafeMode(spec.id);
     enabled.assert(spec);
   };
   return (spec, launch) => ({
@@ -195,6 +259,8 @@ function pluginServices(parts: BaseParts): ServicesOf {
     metrics,
     schemas,
     caller: options.caller,
+    prompter: options.prompter,
+    inLine: (prompter) => inTurn(prompter, options.clock),
     redactor: configurations.redactor(spec),
     limits: resources.limitsOf(spec),
     called: () => resources.called(),
@@ -205,10 +271,14 @@ function pluginServices(parts: BaseParts): ServicesOf {
     },
     needs: needsOf(spec, dependencies),
     stopDependents: () => dependencies.stopDependents(spec.id),
-    isNeeded: () => dependencies.isNeeded(spec.id),
+    isNeeded: () => dependencies.isNeeded(spec.id) || later.mappings().isNeeded(spec.id),
     assertUsable: () => assertUsable(spec),
     isOpen: life.isOpen,
     readFile: (path) => launcher.readFile(spec, path),
+    rateLimited: (error) => rates.refused(spec.id, error, (message) => launcher.note(spec, 'warn', message)),
+    latest: () => later.reloads().latest(spec),
+    restart: () => later.reloads().reload(spec.id, { start: true }),
+    observe: (change) => parts.events.observer.changed(spec, change),
     note: (level, message) => launcher.note(spec, level, message),
   });
 }
@@ -216,6 +286,11 @@ function pluginServices(parts: BaseParts): ServicesOf {
 function needsOf(spec: PluginSpec, dependencies: DependencyStarts): PluginServices['needs'] {
   if (spec.manifest.dependencies.length === 0) return undefined;
   return { areRunning: () => dependencies.areRunning(spec), start: (wait) => dependencies.start(spec, wait) };
+}
+
+function notInSafeMode(plugin: string): MmmError<'SAFE_MODE'> {
+  const message = `"${plugin}" was not started: this host is in safe mode, in which no plugin runs.`;
+  return new MmmError('SAFE_MODE', message, { plugin });
 }
 
 function openLife(): { isOpen(): boolean; assertOpen(): void; close(): void } {

@@ -1,22 +1,25 @@
-import type { KeyRing, SigningKeyInfo, TrustedKey, TrustStore } from '@mmm/bundle';
+import type { KeyRing, TrustStore } from '@mmm/bundle';
 import { MmmError } from '@mmm/protocol';
 import type {
-  ConfigChange,
-  ConfigReport,
   DoctorReport,
   Host,
   HostOptions,
   InstallOptions,
   InstallReport,
   Plugin,
-  PluginConfig,
   PluginInfo,
   PluginSummary,
 } from './api.ts';
 import type { MinisignToVerify, VerifyReport } from './api-bundles.ts';
+import type { ConfigChange, ConfigReport, PluginConfig } from './api-config.ts';
+import type { Mappings } from './api-mappings.ts';
+import type { LogOptions } from './api-metrics.ts';
 import type { GrantReport, PermissionReport } from './api-permissions.ts';
+import type { ListedPlugin } from './api-settings.ts';
+import type { HostState } from './api-state.ts';
 import { checkArguments } from './arguments.ts';
 import type { AuditLog } from './audit/audit-log.ts';
+import { type BackupReport, backUp } from './backup-home.ts';
 import type { Catalog } from './catalog.ts';
 import { endAll } from './close-order.ts';
 import type { Configurations } from './configuration.ts';
@@ -26,23 +29,17 @@ import { diagnose, type PluginDiagnosis } from './diagnose.ts';
 import type { Discovery } from './discover/scan.ts';
 import type { PluginSpec } from './discover/spec.ts';
 import { examine } from './doctor.ts';
+import type { EventsOfHost } from './events-of-host.ts';
 import type { Handles } from './handles.ts';
 import { type HealthServices, healthOf, metricsText, type PluginHealth } from './health.ts';
 import { developed, type HostParts, openParts } from './host-parts.ts';
+import { ReloadMethods } from './host-reload.ts';
 import { recordId } from './identity.ts';
 import { type InspectReport, inspect } from './inspect.ts';
 import { installPlugin } from './install.ts';
-import { createKey, type KeyServices, type KeyToTrust, revokeKey, signingKey, trustKey } from './key-decisions.ts';
-import {
-  importRevocations,
-  importRotation,
-  issueRevocations,
-  type RevocationsReport,
-  type RevocationsToIssue,
-  type RotationReport,
-  rotateOwnKey,
-} from './key-statements.ts';
+import { type KeyServices, signingKey } from './key-decisions.ts';
 import type { Launcher } from './launcher.ts';
+import { type FollowOptions, followLog } from './log/follow-log.ts';
 import { type LogLine, PluginLog } from './log/plugin-log.ts';
 import type { MetricsRecorder } from './metrics/recorder.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -53,6 +50,8 @@ import { acceptPublisher } from './publisher-change.ts';
 import { type RegisteredPlugin, registeredSpec } from './registered.ts';
 import { removePlugin } from './remove.ts';
 import { type SignedPlugin, signPlugin } from './sign-plugin.ts';
+import type { SetAside } from './state-file.ts';
+import { stateOf } from './storage.ts';
 import type { PluginStatistics, Store } from './store/store.ts';
 import { verify } from './verify/verify.ts';
 import { verifyReport } from './verify-report.ts';
@@ -67,11 +66,16 @@ export async function createHost(options: HostOptions): Promise<Host> {
 }
 
 /** The public face: each method checks its arguments and calls the function that knows. Wired in host-parts.ts. */
-class PluginHost implements Host {
+class PluginHost extends ReloadMethods implements Host {
   readonly home: string;
   readonly trust: TrustStore;
   readonly keys: KeyRing;
   readonly audit: AuditLog;
+  readonly state: HostState;
+  readonly events: EventsOfHost;
+  readonly emit: Host['emit'];
+  readonly mappings: Mappings;
+  readonly setAside: SetAside | null;
   readonly #options: ResolvedOptions;
   readonly #store: Store;
   readonly #parts: HostParts;
@@ -83,11 +87,15 @@ class PluginHost implements Host {
   #closed: Promise<void> | undefined;
 
   constructor(parts: HostParts) {
+    super(parts);
     this.#parts = parts;
     this.home = parts.options.home.directory;
     this.trust = parts.trust;
     this.keys = parts.keys;
     this.audit = parts.audit;
+    this.events = parts.events.api(() => this.#assertOpen());
+    this.emit = (type, data, options) => this.events.emit(type, data, options);
+    this.mappings = parts.mappings.api(() => this.#assertOpen());
     this.#options = parts.options;
     this.#store = parts.store;
     this.#catalog = parts.catalog;
@@ -95,48 +103,8 @@ class PluginHost implements Host {
     this.#configurations = parts.configurations;
     this.#launcher = parts.launcher;
     this.#handles = parts.handles;
-  }
-
-  async createKey(name: string, options: { readonly role?: 'publisher' | 'root' } = {}): Promise<SigningKeyInfo> {
-    this.#assertOpen();
-    checkArguments('host.createKey', { name, options });
-    return await createKey(name, options.role ?? 'publisher', this.#decisions);
-  }
-
-  async trustKey(key: KeyToTrust): Promise<TrustedKey> {
-    this.#assertOpen();
-    checkArguments('host.trustKey', { key });
-    return await trustKey(key, this.#decisions);
-  }
-
-  async revokeKey(key: string, reason: string): Promise<TrustedKey> {
-    this.#assertOpen();
-    checkArguments('host.revokeKey', { key, reason });
-    return await revokeKey(key, reason, this.#decisions);
-  }
-
-  async rotateKey(name?: string, options: { readonly cutoverAt?: Date } = {}): Promise<RotationReport> {
-    this.#assertOpen();
-    checkArguments('host.rotateKey', { name, options });
-    return await rotateOwnKey(name, options.cutoverAt, this.#decisions);
-  }
-
-  async importRotation(text: string, file = 'the rotation'): Promise<RotationReport> {
-    this.#assertOpen();
-    checkArguments('host.importRotation', { text, file });
-    return await importRotation(text, file, this.#decisions);
-  }
-
-  async issueRevocations(revocations: RevocationsToIssue): Promise<RevocationsReport & { readonly statement: string }> {
-    this.#assertOpen();
-    checkArguments('host.issueRevocations', { revocations });
-    return await issueRevocations(revocations, this.#decisions);
-  }
-
-  async importRevocations(text: string, file = 'the revocation list'): Promise<RevocationsReport> {
-    this.#assertOpen();
-    checkArguments('host.importRevocations', { text, file });
-    return await importRevocations(text, file, this.#decisions);
+    this.setAside = parts.setAside;
+    this.state = stateOf(parts, (id) => this.#find(id));
   }
 
   async discover(): Promise<Discovery> {
@@ -203,7 +171,8 @@ class PluginHost implements Host {
     // Another content has other faults.
     if (report.change === 'waiting') return report;
     await this.reset(report.id);
-    return { ...report, step: await this.#parts.consents.installed(report, options.signal) };
+    const step = await this.#parts.consents.installed(report, options.signal);
+    return { ...report, step, reload: await this.#parts.updates.activated(report.id) };
   }
 
   async remove(id: string, options: { readonly keepData?: boolean } = {}): Promise<void> {
@@ -221,7 +190,8 @@ class PluginHost implements Host {
       this.#parts.crashes.forget(id);
       this.#launcher.uses.forget(id);
     });
-    this.#catalog.refresh();
+    // Not within the turn, for which the delivery of an event may be waiting.
+    await this.#parts.events.removed(id);
   }
 
   async enable(id: string, options: { readonly allowPublisherChange?: string } = {}): Promise<void> {
@@ -299,15 +269,38 @@ class PluginHost implements Host {
     await this.#handles.turn(id, () => this.#handles.end(id, 'unregistered'));
   }
 
-  async logs(id: string, options: { readonly lines?: number } = {}): Promise<readonly LogLine[]> {
+  async logs(id: string, options: LogOptions = {}): Promise<readonly LogLine[]> {
     checkArguments('host.logs', { id, options });
     const spec = await this.#find(id);
-    return PluginLog.read(this.#launcher.logFile(spec), { lines: options.lines ?? 200 });
+    return PluginLog.read(this.#launcher.logFile(spec), { ...options, lines: options.lines ?? 200 });
+  }
+
+  async reloadSettings(): Promise<void> {
+    this.#assertOpen();
+    await this.#options.live.reload();
+    this.#catalog.refresh();
+  }
+
+  async listedPlugins(): Promise<readonly ListedPlugin[]> {
+    return this.#parts.listed.report(await this.discover());
+  }
+
+  async *followLog(id: string, options: FollowOptions = {}): AsyncGenerator<LogLine, void, undefined> {
+    const { signal, ...rest } = options;
+    checkArguments('host.logs', { id, options: rest });
+    const file = this.#launcher.logFile(await this.#find(id));
+    yield* followLog(file, { lines: rest.lines ?? 10, signal, clock: this.#options.clock });
   }
 
   async statistics(id: string): Promise<PluginStatistics> {
     await this.#find(id);
     return this.#metrics.read(id);
+  }
+
+  async backup(file: string): Promise<BackupReport> {
+    this.#assertOpen();
+    checkArguments('host.backup', { file });
+    return await backUp(file, this.#decisions);
   }
 
   async health(): Promise<readonly PluginHealth[]> {
@@ -328,8 +321,9 @@ class PluginHost implements Host {
 
   async doctor(): Promise<DoctorReport> {
     const discovery = await this.discover();
-    const probe = await this.#launcher.probe();
+    const probe = await this.#launcher.probeEveryRung();
     return await examine({
+      acceptsLandlock: this.#options.policy.acceptsLandlock,
       ...this.#decisions,
       settings: this.#options.settings,
       probe,
@@ -350,6 +344,7 @@ class PluginHost implements Host {
 
   async #close(): Promise<void> {
     this.#parts.close();
+    await Promise.all([this.#parts.mappings.close(), this.#parts.events.close()]);
     await endAll(this.#handles.values(), this.#parts.development?.close(), this.#options.clock);
     this.#launcher.close();
     this.#metrics.close();

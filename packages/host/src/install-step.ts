@@ -59,9 +59,10 @@ export async function runInstallStep(
   const endTurn = await services.turn(signal);
   try {
     signal.throwIfAborted();
-    const { level, uid } = command;
+    const { level, mechanism, uid } = command;
     const permissions = plugin.granted.map(permissionKey);
-    const detail = { state: 'started', bundle: plugin.bundleSha256, command: install.command, level, uid, permissions };
+    const how = { level, mechanism, uid, permissions };
+    const detail = { state: 'started', bundle: plugin.bundleSha256, command: install.command, ...how };
     services.audit.append({ action: 'install_step', plugin: plugin.spec.id, detail });
     await reverify(plugin, services.verify);
     const child = await spawn(command, services.spawn);

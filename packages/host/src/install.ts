@@ -1,6 +1,7 @@
-import { basename } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import type { ContentStore, KeyRing, TrustStore } from '@mmm/bundle';
-import { listPermissions, type Permission, permissionKey } from '@mmm/protocol';
+import { listPermissions, MmmError, type Permission, permissionKey } from '@mmm/protocol';
 import { makeActive } from './active-bundle.ts';
 import type { InstallOptions, InstallReport } from './api.ts';
 import type { AuditLog } from './audit/audit-log.ts';
@@ -127,6 +128,7 @@ async function activate(
   const waits = await mustWait(name, decision, bundleSha256, services);
   return whileNobodyElseInstalls(home, () => {
     if (!isSameInstallation(before, store.plugins.get(name))) return undefined;
+    assertInStore(join(home.store, bundleSha256));
     store.versions.installed(name, publisher, version, bundleSha256);
     if (waits) {
       stageUpdate(offered, decision.missing, services);
@@ -146,8 +148,16 @@ async function activate(
       dataKept,
       similar,
       step: null,
+      reload: null,
     };
   });
+}
+
+/** Another process may have found that nothing uses it, right before this one was to. */
+function assertInStore(directory: string): void {
+  if (existsSync(directory)) return;
+  const message = `${directory} was removed by another process while it was being installed. Install it again.`;
+  throw new MmmError('BUNDLE_CHANGED', message, { directory, file: '.', reason: 'missing' });
 }
 
 function isSameInstallation(before: PluginRecord | undefined, now: PluginRecord | undefined): boolean {

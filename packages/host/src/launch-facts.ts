@@ -1,4 +1,4 @@
-import { MmmError } from '@mmm/protocol';
+import { type ErrorCode, errorHelp, MmmError } from '@mmm/protocol';
 import type { PluginSpec } from './discover/spec.ts';
 import type { StandbyLaunch } from './launch.ts';
 import type { Snapshot } from './verify/snapshot.ts';
@@ -16,6 +16,17 @@ export interface LaunchKind {
   readonly ask?: boolean;
   /** It is started ahead of its use. */
   readonly standby?: StandbyLaunch;
+}
+
+/** Refusals of the sandbox. Those of `permit` are recorded where they are made. */
+const sandboxRefusals: readonly ErrorCode[] = ['SANDBOX_UNAVAILABLE', 'GRANT_CHANGED', 'GRANT_UNUSABLE'];
+
+/** A launch that is not one because of who vouches for the plugin or what it would be shown: every such is recorded. */
+export function isRefusal(error: unknown): error is MmmError {
+  if (!(error instanceof MmmError)) return false;
+  const code: ErrorCode = error.code;
+  // A grant that the sandbox cannot use: a link that somebody put on its way.
+  return errorHelp[code].number.startsWith('E02') || sandboxRefusals.includes(code) || code === 'GRANT_INVALID';
 }
 
 export function grantInDevelopment(keys: readonly string[]): string {

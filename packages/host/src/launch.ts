@@ -140,6 +140,7 @@ function record(plugin: PermittedPlugin, command: LaunchCommand, { audit, standb
     ...(standby === undefined ? {} : { standby: standby.hold === undefined ? 'initialized' : 'loaded' }),
   };
   if (level === 'none') audit.append({ action: 'sandbox_none', plugin: plugin.spec.id, detail });
+  if (mechanism === 'landlock') audit.append({ action: 'sandbox_landlock', plugin: plugin.spec.id, detail });
   audit.append({
     action: 'launch',
     plugin: plugin.spec.id,

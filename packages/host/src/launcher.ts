@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { type ContentStore, readBundleFile, type SignatureMemo, type TrustStore } from '@mmm/bundle';
-import { type ErrorCode, errorHelp, log as logMethod, MmmError } from '@mmm/protocol';
+import { log as logMethod, type MmmError } from '@mmm/protocol';
 import { onNotification } from '@mmm/rpc';
 import type { AuditLog } from './audit/audit-log.ts';
 import type { Configurations } from './configuration.ts';
@@ -8,15 +8,18 @@ import { claimData } from './data-owner.ts';
 import type { PluginSpec } from './discover/spec.ts';
 import type { Egress, LaunchNetwork } from './egress/egress.ts';
 import { GrantWatch } from './grant-watch.ts';
+import { grantedPlaces } from './granted-places.ts';
 import { type HandshakeServices, handshake } from './handshake/handshake.ts';
 import type { Session } from './handshake/session.ts';
-import { hostRequests } from './host-requests.ts';
+import { type HostServices, hostRequests } from './host-requests.ts';
 import { dataDirectory, recordId } from './identity.ts';
 import { type AdmissionServices, admission, type LaunchServices, launch, prepare } from './launch.ts';
-import { fromSystem, grantInDevelopment, isInspected, type LaunchKind } from './launch-facts.ts';
+import { fromSystem, grantInDevelopment, isInspected, isRefusal, type LaunchKind } from './launch-facts.ts';
 import { LaunchPermissions } from './launch-permissions.ts';
 import { launchUid, probeUid } from './launch-uid.ts';
 import { hostLimits } from './limits.ts';
+import type { ListedPlugins } from './listed-plugins.ts';
+import { LiveGrants } from './live-grants.ts';
 import type { MetricsRecorder } from './metrics/recorder.ts';
 import { UseRecorder } from './metrics/use-recorder.ts';
 import { openEgress } from './network-audit.ts';
@@ -48,14 +51,19 @@ export interface LauncherParts {
   readonly audit: AuditLog;
   readonly content: ContentStore;
   readonly memo: SignatureMemo;
+  readonly listed: Pick<ListedPlugins, 'exceptionOf'>;
   readonly configurations: Configurations;
   readonly metrics: MetricsRecorder;
   readonly resources: PluginResources;
   readonly watch: TrustWatch;
+  /** What plugins may ask the host for, beside what is of one launch. */
+  readonly services: HostServices;
   /** Told that nobody vouches for a running plugin any more, right before it is killed. */
   onWithdrawn(spec: PluginSpec, error: MmmError): void;
   /** Told that another process took a permission of a running plugin away. */
   onRevoked(spec: PluginSpec, reason: string): void;
+  /** Told that another process changed what is installed, granted or counted, while something runs here. */
+  onChanged(): void;
 }
 
 /** Makes what the stages of one launch need out of the host's services, and keeps the plugins' logs open. */
@@ -68,6 +76,7 @@ export class Launcher {
   readonly #gate: StartGate;
   /** Of every process that runs for a plugin of this home. */
   readonly records: ProcessRecords;
+  readonly live = new LiveGrants();
   readonly #egress: Egress;
   readonly #uses: UseRecorder;
   readonly #grants: GrantWatch;
@@ -82,7 +91,7 @@ export class Launcher {
     this.#gate = new StartGate({ places: options.concurrentStarts, clock });
     this.#guard = new PermissionGuard({ audit, clock, onRefused: (id) => this.#parts.metrics.count(id, 'denials') });
     this.#uses = new UseRecorder(parts.store.permissionUses, clock);
-    this.#grants = new GrantWatch({ store: parts.store, clock });
+    this.#grants = new GrantWatch({ store: parts.store, clock, onChanged: () => parts.onChanged() });
     const refused: PermissionGuard['refused'] = (plugin, detail) => this.#guard.refused(plugin, detail);
     this.#egress = openEgress({ options, audit, refused });
   }
@@ -210,13 +219,14 @@ export class Launcher {
       guard: this.#guard,
       uses: this.#uses,
       watch: this.#grants,
+      live: this.live,
       onRevoked,
     });
   }
 
-  /** A plugin that nobody vouches for was refused: that is a decision, and every decision is in the log. */
+  /** A refused launch is a decision, and every decision is in the log. */
   #refusedLaunch({ id }: PluginSpec, error: unknown): void {
-    if (!(error instanceof MmmError) || !errorHelp[error.code as ErrorCode].number.startsWith('E02')) return;
+    if (!isRefusal(error)) return;
     this.#guard.refused(id, { what: 'launch', error: error.code, reason: error.message });
   }
 
@@ -272,12 +282,13 @@ export class Launcher {
 
   /** What this machine can enforce, found out once by running it. */
   probe(): Promise<SandboxProbe> {
-    this.#probe ??= probeSandbox({
-      uid: probeUid(),
-      home: this.#parts.options.home.directory,
-      nodePath: process.execPath,
-    });
+    this.#probe ??= this.probeEveryRung(false);
     return this.#probe;
+  }
+
+  probeEveryRung(everyRung = true): Promise<SandboxProbe> {
+    const home = this.#parts.options.home.directory;
+    return probeSandbox({ uid: probeUid(), home, nodePath: process.execPath, everyRung });
   }
 
   verifyServices(): VerifyServices {
@@ -287,6 +298,7 @@ export class Launcher {
       content,
       memo,
       boundPublisher: (spec) => store.plugins.publisherOf(recordId(spec)),
+      listedException: (spec) => this.#parts.listed.exceptionOf(spec),
       exceptionOf: (id) => store.plugins.get(id)?.unsignedException ?? null,
       currentRevocations: options.settings.trust?.expired_revocations === 'refuse',
       now: () => new Date(options.clock.now()),
@@ -326,11 +338,12 @@ export class Launcher {
       launchedAtMs,
       redactor: this.#parts.configurations.redactor(spec),
       stopChild: (child, requestShutdown) => stopChild(child, requestShutdown, clock),
-      hostApi: (plugin) => ({
+      hostApi: (plugin, calls) => ({
         requests: hostRequests({
-          firstUse: rights.permitted(plugin, network),
-          network,
-          onRefused: (permission) => rights.refused(permission),
+          ...rights.asker(plugin, network, calls),
+          ...this.#parts.services,
+          ...{ life: plugin, network },
+          note: (message) => this.note(spec, 'error', message),
           recordMetric: (name, value, labels) => this.#recordMetric(spec, name, value, labels),
         }),
         notifications: {
@@ -370,10 +383,12 @@ export class Launcher {
       dataDirectory: dataDirectory(options.home, spec),
       uid: launchUid(spec, store.plugins),
       allowNone: options.sandboxNoneFor.has(spec.id),
+      allowLandlock: options.policy.acceptsLandlock || options.sandboxLandlockFor.has(spec.id),
       limits: this.#parts.resources.limitsOf(spec),
       nodePath: process.execPath,
       environment: options.environment,
       programPath,
+      places: grantedPlaces(spec, trust, store),
       ...(options.project === undefined ? {} : { project: options.project }),
     };
   }

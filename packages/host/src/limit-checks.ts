@@ -35,9 +35,11 @@ interface Missing {
 function whatIsMissing(name: LimitName, { probe, seesProcesses, isRoot, kernel }: LimitMeans): Missing | undefined {
   const { by } = limitEffects[name];
   if (name === 'temporary_mb') {
-    return probe.mechanism === 'none' ? { what: 'nothing limits it: there is no sandbox that works' } : undefined;
+    if (probe.mechanism === 'bubblewrap') return undefined;
+    const why = probe.mechanism === 'landlock' ? 'a folder in that of the plugin is its /tmp' : 'no sandbox works';
+    return { what: `nothing limits it: ${why}` };
   }
-  if (by.includes('kernel') && probe.tools.prlimit === null) {
+  if (by.includes('kernel') && probe.tools.prlimit === null && probe.tools.helper === null) {
     const only =
       by.includes('watchdog') && seesProcesses
         ? 'only what is over it for a while is seen and ended'

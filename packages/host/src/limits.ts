@@ -1,4 +1,6 @@
 import { wireLimits } from '@mmm/protocol';
+import { eventLimits } from './event-limits.ts';
+import { triggerLimits } from './trigger-limits.ts';
 
 /**
  * Every number the host decides by, with its reason. The wire's own bounds are `wireLimits` in @mmm/protocol. A
@@ -34,6 +36,17 @@ export const hostLimits = {
   settleAfterExitMs: 100,
   /** Depth of execute_capability from plugin to plugin; real chains have two or three links. */
   composeDepth: 8,
+  /** What one plugin may ask of other plugins in a second: a busy one has a hundred; each costs two messages. */
+  peerRequestsPerSecond: 1_000,
+  /** Bytes one plugin may have on their way to others (or one message, if that is larger). */
+  peerBytes: 16 * 1024 * 1024,
+  /** Largest specification in bytes: a document that people read. */
+  specBytes: 1024 * 1024,
+  /** Largest front matter of one: a hundred keys. */
+  frontMatterBytes: 16 * 1024,
+  /** Exchanges with models kept for each plugin, and their bytes: together they fit into one answer. */
+  exchangesKept: 500,
+  exchangeBytes: 4 * 1024 * 1024,
   /** Compiled input and output schemas kept in memory; a compiled schema is 20–100 KB. */
   compiledSchemas: 1_000,
   /** Largest JSON Schema of a capability. The largest tool schemas in use have 50 KB. */
@@ -59,6 +72,11 @@ export const hostLimits = {
   drainMs: 1_000,
   /** How often a draining plugin is looked at. */
   drainPollMs: 25,
+
+  /** For calls that a replaced session still works on: as long as a call may be silent, and no reload waits for it. */
+  reloadDrainMs: 30_000,
+  /** A candidate has to live on so long after it answered: most faults of a new version show right after its start. */
+  reloadSettleMs: 250,
 
   /** For the answer to `shutdown`: time to write a file or to close a connection. */
   shutdownGraceMs: 3_000,
@@ -197,6 +215,8 @@ export const hostLimits = {
   usesCounted: 400,
   /** For a plugin to end by itself when a permission was taken away; then it is killed. With the poll: below 1 s. */
   revokeGraceMs: 400,
+  /** Longest answer to `prompt_user` in characters: a text that a person pastes. */
+  answerChars: 64 * 1024,
   /** A question about a permission that nobody answers counts as no after this. */
   promptTimeoutMs: 5 * 60_000,
   /** Refusals of one plugin that are written into the audit log; the rest is counted. Each takes a disk write. */
@@ -261,6 +281,14 @@ export const hostLimits = {
 
   // State
 
+  /** Largest value a plugin may keep in the host, as JSON: a document, not a file. Files go into its data folder. */
+  stateValueBytes: 1024 * 1024,
+  /** Keys and values of one plugin in one scope: what browsers give an extension, and read at once by a backup. */
+  stateBytes: 16 * 1024 * 1024,
+  /** Keys of one plugin in one scope; with keys of usual length `list_state` answers all of them in one message. */
+  stateKeys: 10_000,
+  /** Deleted keys of one scope whose versions are remembered one by one: looking through them takes 0.1 ms. */
+  stateKeysForgotten: 1_000,
   /** How long a process waits for another one's write to state.db. A write takes 1–15 ms. */
   stateBusyTimeoutMs: 3_000,
   /** Exits kept per plugin, newest first, with its statistics. */
@@ -274,6 +302,19 @@ export const hostLimits = {
   /** Statistics stay in memory at most this long; a kill -9 of the host loses no more than that. */
   metricsFlushMs: 1_000,
 
+  ...eventLimits,
+
+  /** At most so often the audit log says that calls of one plugin are refused for their number. */
+  rateLimitAuditMs: 60_000,
+
+  // Metrics over HTTP
+
+  /** A scraper sends a few hundred bytes, and at once. */
+  metricsHeaderBytes: 8 * 1024,
+  metricsRequestMs: 5_000,
+  /** At one time: a pair of scrapers keeps one each open. */
+  metricsConnections: 16,
+
   // Audit log
 
   /** Size at which a file of the audit log is put by: some ten thousand launches, and read in a tenth of a second. */
@@ -285,10 +326,43 @@ export const hostLimits = {
   logFileBytes: 1024 * 1024,
   /** Files kept per plugin, the current one included. */
   logFiles: 3,
+  /** The most that settings may ask for. */
+  logFilesMax: 100,
+  /** A log file is begun anew after so many days: what is older says little about what a plugin does now. */
+  logFileDays: 30,
   /** Lines a second that one plugin may have logged. */
   logLinesPerSecond: wireLimits.logLinesPerSecond,
   /** Bytes of lines a second that one plugin may have logged: a disk takes that beside its work, for many plugins. */
   logBytesPerSecond: 1024 * 1024,
+  /** How often a log that is followed is looked at: what is printed shows at once to whoever watches. */
+  logFollowMs: 100,
   /** Lines that one read of a log returns at most. */
   logLinesRead: 10_000,
+
+  // Daemon
+
+  /** Connections to the control socket at one time: commands live for a moment, a page and an editor hold one each. */
+  controlClients: 128,
+  /** A connection that has not said who it is within this is closed; a command does so in its first message. */
+  controlHelloMs: 10_000,
+  /** Messages that are none of the protocol's before a connection is closed. A client that works sends none. */
+  controlFaults: 32,
+  /** Progress values of one call that may wait for its client; a terminal shows ten a second. */
+  controlProgressQueued: 1_024,
+  /** Hosts that the daemon keeps open for clients in projects, beside its own; each has its own plugin processes. */
+  projectHosts: 8,
+  /** The host of a project is closed when nobody of it called for this long, as an idle plugin is stopped. */
+  projectHostIdleMs: 5 * 60_000,
+  /** How often the daemon looks whether config.toml was changed: one lstat, and nobody waits longer after saving. */
+  settingsLookMs: 500,
+  /** `mmm daemon stop` waits this long for its end before it kills it: the 8 s a host takes at most, and some. */
+  daemonStopMs: 10_000,
+  /** How often it looks whether the daemon is gone. */
+  daemonLookMs: 20,
+  /** `mmm daemon start` waits this long until it is ready: a start takes a tenth of a second, on a bad day a few. */
+  daemonReadyMs: 30_000,
+  /** A command waits this long for the first answer of a daemon that accepts its connection. */
+  daemonAnswerMs: 10_000,
+
+  ...triggerLimits,
 } as const;

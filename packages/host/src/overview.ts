@@ -4,6 +4,7 @@ import { quarantineOf, stateKinds } from './crash-history.ts';
 import { describe, summarize } from './decisions.ts';
 import type { PluginSpec } from './discover/spec.ts';
 import type { HostParts } from './host-parts.ts';
+import { recordId } from './identity.ts';
 
 /** Every plugin that is known, in a line each. */
 export async function listPlugins(parts: HostParts): Promise<readonly PluginSummary[]> {
@@ -37,6 +38,7 @@ export async function pluginInfo(spec: PluginSpec, parts: HostParts): Promise<Pl
     limits: resources.limitsOf(spec),
     configuration: await configurations.showAnyway(spec),
     statistics: metrics.read(spec.id),
+    storedValues: decisions.store.values.ownUse(recordId(spec)),
     quarantine,
   };
 }

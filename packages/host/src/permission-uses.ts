@@ -3,7 +3,14 @@ import type { PermissionReport, PermissionSummary } from './api-permissions.ts';
 import type { PermissionUse } from './store/consent.ts';
 
 /** Kinds whose every use goes through the host. The others the operating system grants, once, at the start. */
-const observed: ReadonlySet<PermissionKind> = new Set(['network']);
+const observed: ReadonlySet<PermissionKind> = new Set<PermissionKind>([
+  'network',
+  'messages',
+  'compose',
+  'state',
+  'model',
+  'project',
+]);
 
 /** Puts what was counted beside what was decided; what was refused and is not in the manifest comes last. */
 export function usesOf(permissions: readonly PermissionSummary[], counted: readonly PermissionUse[]): PermissionReport {

@@ -8,6 +8,7 @@ import { type LogLine, PluginLog } from './log/plugin-log.ts';
 import type { MetricsRecorder } from './metrics/recorder.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { PluginResources } from './plugin-resources.ts';
+import { rotationOf } from './settings/logs.ts';
 
 export interface PluginLogsParts {
   readonly options: ResolvedOptions;
@@ -74,6 +75,7 @@ export class PluginLogs {
       const { options, resources, metrics } = this.#parts;
       log = new PluginLog(file, options.clock, {
         ...this.#follow(spec.id),
+        ...rotationOf(spec.id, options.settings.logs),
         linesPerSecond: resources.limitsOf(spec).log_lines_per_second,
         ...(spec.origin === 'development'
           ? {}

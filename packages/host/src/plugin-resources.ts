@@ -14,8 +14,8 @@ import { Watchdog, type Watched } from './watchdog/watchdog.ts';
 export interface PluginResourcesOptions {
   readonly clock: Clock;
   readonly audit: AuditSink;
-  /** `[limits]` of config.toml, if it has one. */
-  readonly settings: LimitsSection | undefined;
+  /** `[limits]` of config.toml as it is now, if it has one. */
+  readonly settings: () => LimitsSection | undefined;
 }
 
 /** What plugins may use, and whether they keep to it. */
@@ -35,7 +35,7 @@ export class PluginResources {
   }
 
   limitsOf({ id, manifest }: Pick<PluginSpec, 'id' | 'manifest'>): PluginLimits {
-    return pluginLimits(id, manifest.limits, this.#options.settings);
+    return pluginLimits(id, manifest.limits, this.#options.settings());
   }
 
   /** Watches one process of a plugin until it ended. A breach is in the audit log before the plugin is ended for it. */

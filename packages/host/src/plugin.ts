@@ -1,112 +1,76 @@
 import {
-  type CallContext,
   type CapabilityRef,
   type CapabilitySection,
   type ExitReason,
+  type Method,
   MmmError,
+  type ParamsInput,
   pluginMethods,
+  type Result,
 } from '@mmm/protocol';
-import type { Clock } from '@mmm/rpc';
 import { CallFailed } from '@mmm/rpc';
 import type { Tracer } from '@opentelemetry/api';
 import type { ExecuteOptions, ExecuteResult, Plugin } from './api.ts';
+import type { ReloadReport } from './api-reload.ts';
 import { checkArguments } from './arguments.ts';
 import type { CallContextFields } from './call/call-context.ts';
-import { findCapability } from './call/find-capability.ts';
 import { complete, type InvokeServices, invoke } from './call/invoke.ts';
 import { CallQueue } from './call/queue.ts';
-import { CallRate } from './call/rate.ts';
-import type { SchemaValidator } from './call/schema.ts';
-import type { Redactor } from './config/redactor.ts';
+import { type RequestOptions, request } from './call/request.ts';
+import type { CallOrigin, OpenCall } from './clients/open-calls.ts';
 import type { PluginSpec } from './discover/spec.ts';
 import { describeExit } from './display/exit-error.ts';
+import { Generation } from './generation.ts';
 import type { Session } from './handshake/session.ts';
 import { hostLimits } from './limits.ts';
-import type { MetricsRecorder } from './metrics/recorder.ts';
+import type { PluginServices } from './plugin-services.ts';
 import { type PluginState, publicState, publicStates } from './plugin-state.ts';
-import type { PluginLimits } from './settings/limits.ts';
-import { suggest } from './source/suggest.ts';
-import type { CrashMemory } from './store/crash-memory.ts';
-import type { SupervisionPolicy } from './supervise/policy.ts';
 import { isLogged } from './supervise/recovery.ts';
-import type { Spare } from './supervise/spares.ts';
-import { Supervisor, type TakeSpare } from './supervise/supervisor.ts';
+import type { ReplaceOptions, ReplaceOutcome } from './supervise/replacement.ts';
+import { Supervisor } from './supervise/supervisor.ts';
 import type { SessionWait } from './supervise/waiters.ts';
 import { type CallSpan, registeredTracer, startCallSpan } from './tracing/call-tracer.ts';
-
-/** What one handle needs of the host that made it. */
-export interface PluginServices {
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly metrics: Pick<MetricsRecorder, 'loaded' | 'called' | 'exited' | 'restarted'>;
-  readonly schemas: SchemaValidator;
-  readonly caller: CallContext['caller'];
-  /** Takes the plugin's secrets out of errors; undefined when it has none. */
-  readonly redactor: Redactor | undefined;
-  readonly limits: Pick<PluginLimits, 'concurrency' | 'calls_per_second'>;
-  /** Told of every call before it is made. */
-  called(): void;
-  readonly supervision: SupervisionPolicy;
-  /** What outlives this host of its crashes; undefined when nothing does. */
-  readonly crashes: CrashMemory | undefined;
-  /** Starts one session, or takes what was kept ready, if that is still fit. */
-  launch(signal: AbortSignal, takeSpare: TakeSpare): Promise<Session>;
-  /** Starts a process to keep ready; undefined for a plugin that is none of its own. */
-  readonly prepare: ((signal: AbortSignal) => Promise<Spare>) | undefined;
-  /** What it needs of other plugins; undefined when it needs none. */
-  readonly needs: PluginNeeds | undefined;
-  /** Stops the plugins that need this one. */
-  stopDependents(): Promise<void>;
-  /** Whether one of them runs: then this one is not idle. */
-  isNeeded(): boolean;
-  /** The text of a file of the verified bundle. Starts nothing; throws what verifying throws. */
-  readFile(path: string): Promise<string>;
-  /** Throws HOST_CLOSED or PLUGIN_DISABLED. */
-  assertUsable(): void;
-  /** False from the moment the host is told to close. */
-  isOpen(): boolean;
-  /** A line of the host's in the plugin's log. */
-  note(level: 'info' | 'warn' | 'error', message: string): void;
-}
-
-export interface PluginNeeds {
-  /** Nothing has to be started or waited for. */
-  areRunning(): boolean;
-  /** Starts what is missing. Throws why it cannot. */
-  start(wait: SessionWait): Promise<void>;
-}
 
 /** What `execute` gets when it gets none: known to be right. */
 const noOptions: ExecuteOptions = {};
 
+/** What is being tried, with why nobody vouches for it any more. */
+interface Candidate {
+  readonly spec: PluginSpec;
+  withdrawn?: MmmError;
+}
+
 /** The one implementation of Plugin: binds a supervisor, a queue and the call stage together. */
 export class PluginHandle implements Plugin {
   readonly id: string;
-  readonly spec: PluginSpec;
-  readonly #services: PluginServices;
   readonly #supervisor: Supervisor;
-  readonly #invokeServices: InvokeServices;
-  readonly #found = new Map<string, CapabilitySection>();
-  readonly #rate: CallRate | undefined;
+  readonly #queue: CallQueue;
   readonly #plainContext: CallContextFields;
+  /** Of which version starts are, and by which calls are checked. */
+  #generation: Generation;
+  /** How often another one took its place. */
+  #replaced = 0;
+  /** By what their sessions were launched from. */
+  readonly #generations = new WeakMap<PluginSpec, Generation>();
+  #invokeServices: InvokeServices;
   #lastExit: ExitReason | null = null;
   /** How the session before ended, when nobody had asked for its end; undefined once another one runs. */
   #endedBy: ExitReason['kind'] | undefined;
   /** Why the last session was ended, when it was because of what it is. */
   #withdrawn: MmmError | undefined;
+  #candidate: Candidate | undefined;
 
   constructor(spec: PluginSpec, services: PluginServices) {
     this.id = spec.id;
-    this.spec = spec;
-    this.#services = services;
-    const { calls_per_second: callsPerSecond } = services.limits;
-    this.#rate = Number.isFinite(callsPerSecond) ? new CallRate(spec.id, callsPerSecond, services.clock) : undefined;
+    const generation = new Generation(spec, services);
+    this.#generation = generation;
+    this.#generations.set(spec, generation);
+    this.#queue = new CallQueue({ plugin: spec.id, concurrency: services.limits.concurrency });
+    this.#invokeServices = this.#invokesFor(generation);
     this.#plainContext = { caller: services.caller };
     this.#supervisor = new Supervisor({
       plugin: spec.id,
-      policy: services.supervision,
-      launch: (signal, takeSpare) => services.launch(signal, takeSpare),
-      ...(services.prepare === undefined ? {} : { prepare: services.prepare }),
+      ...generation.blueprint(() => this.#adopt(generation)),
       ...(services.crashes === undefined ? {} : { memory: services.crashes }),
       isNeeded: () => services.isNeeded(),
       note: (level, message) => services.note(level, message),
@@ -118,30 +82,55 @@ export class PluginHandle implements Plugin {
         if (this.#endedBy !== undefined) services.metrics.restarted(spec.id, this.#endedBy);
         this.#endedBy = undefined;
         services.note('info', `started with pid ${session.pid} in ${session.loadMs.toFixed(0)} ms`);
+        services.observe({ kind: 'started', pid: session.pid, loadMs: session.loadMs });
       },
-      onExit: (reason) => this.#exited(reason),
+      onExit: (reason, inUse) => this.#exited(reason, inUse),
       onChange: (state) => {
         if (state.kind !== 'quarantined') return;
         const until = new Date(state.untilMs).toISOString();
-        services.note('error', `quarantined until ${until}: ${firstLine(state.cause.message)}`);
+        const cause = firstLine(state.cause.message);
+        services.note('error', `quarantined until ${until}: ${cause}`);
+        services.observe({ kind: 'quarantined', untilMs: state.untilMs, cause });
       },
     });
-    this.#invokeServices = {
+  }
+
+  get spec(): PluginSpec {
+    return this.#generation.spec;
+  }
+
+  get #services(): PluginServices {
+    return this.#generation.services;
+  }
+
+  /** What it needs of the host, by its present version. For the host, not for embedders. */
+  get services(): PluginServices {
+    return this.#services;
+  }
+
+  #invokesFor(generation: Generation): InvokeServices {
+    const { schemas, metrics, clock } = generation.services;
+    return {
       session: (wait) => this.#session(wait),
-      queue: new CallQueue({ plugin: spec.id, concurrency: services.limits.concurrency }),
-      schemas: services.schemas,
-      bundle: {
-        key: `${spec.id} ${spec.manifestSha256} ${spec.directory}`,
-        readFile: (path) => services.readFile(path),
-      },
+      versionOf: (session) => this.#generations.get(session.plugin.spec),
+      queue: this.#queue,
+      schemas,
+      bundle: generation.bundle,
       metrics: {
         called: (id, call) => {
           this.#supervisor.used();
-          services.metrics.called(id, call);
+          metrics.called(id, call);
         },
       },
-      clock: services.clock,
+      clock,
     };
+  }
+
+  #adopt(generation: Generation): void {
+    this.#generation = generation;
+    this.#generations.set(generation.spec, generation);
+    this.#invokeServices = this.#invokesFor(generation);
+    this.#queue.resize(generation.services.limits.concurrency);
   }
 
   get state(): PluginState {
@@ -156,11 +145,11 @@ export class PluginHandle implements Plugin {
 
   /** Calls that it works on, and calls that wait for a place. */
   get inFlight(): number {
-    return this.#invokeServices.queue.active;
+    return this.#queue.active;
   }
 
   get queued(): number {
-    return this.#invokeServices.queue.queued;
+    return this.#queue.queued;
   }
 
   get pid(): number | null {
@@ -181,7 +170,11 @@ export class PluginHandle implements Plugin {
     const { needs } = this.#services;
     const { kind } = this.#supervisor.state;
     const isLive = kind === 'running' || kind === 'degraded';
-    if (needs === undefined || !isLive || needs.areRunning()) return this.#supervisor.session(wait);
+    if (!isLive) {
+      const latest = this.#services.latest();
+      return latest === undefined ? this.#supervisor.session(wait) : latest.then(() => this.#supervisor.session(wait));
+    }
+    if (needs === undefined || needs.areRunning()) return this.#supervisor.session(wait);
     return needs.start(wait).then(() => this.#supervisor.session(wait));
   }
 
@@ -198,6 +191,7 @@ export class PluginHandle implements Plugin {
 
   /** Nobody vouches any more for what runs here: it is about to be killed, and its calls end with this error. */
   withdraw(spec: PluginSpec, error: MmmError): void {
+    if (spec === this.#candidate?.spec) this.#candidate.withdrawn = error;
     if (spec !== this.spec) return;
     this.#withdrawn = error;
     // Its end is the watch's business; what needs it is stopped as far as it can be.
@@ -207,6 +201,46 @@ export class PluginHandle implements Plugin {
 
   reset(): void {
     this.#supervisor.reset();
+  }
+
+  async restart(): Promise<ReloadReport> {
+    this.#services.assertUsable();
+    return await this.#services.restart();
+  }
+
+  /** How many times another process, of this version or of another, took the place of the one before. */
+  get generation(): number {
+    return this.#replaced;
+  }
+
+  /**
+   * Puts a process of this version in the place of the one in use. For the host: embedders have `restart`. One after
+   * the other; rejects with why it could not, and everything is as before.
+   */
+  async reload(spec: PluginSpec, services: PluginServices, options: ReplaceOptions): Promise<ReplaceOutcome> {
+    const generation = new Generation(spec, services);
+    const candidate: Candidate = { spec };
+    this.#candidate = candidate;
+    try {
+      const outcome = await this.#supervisor.replace(
+        generation.blueprint(() => this.#adopt(generation)),
+        options,
+      );
+      if (outcome === 'switched') this.#replaced += 1;
+      return outcome;
+    } catch (error) {
+      throw candidate.withdrawn ?? error;
+    } finally {
+      this.#candidate = undefined;
+    }
+  }
+
+  /** Kills what runs of it, whatever it does. */
+  kill(reason: string): void {
+    const { session } = this;
+    for (const one of [...this.#supervisor.retired, ...(session === undefined ? [] : [session])]) {
+      one.kill({ kind: 'requested', detail: reason });
+    }
   }
 
   /** What is kept ready was made for other circumstances. */
@@ -223,19 +257,22 @@ export class PluginHandle implements Plugin {
     capability: string | CapabilityRef,
     input: unknown,
     options: ExecuteOptions = noOptions,
+    parent?: OpenCall,
   ): Promise<ExecuteResult<T>> {
     this.#services.assertUsable();
     if (options !== noOptions || typeof capability !== 'string')
       checkArguments('plugin.execute', { capability, options });
-    const section = this.#find(capability);
-    this.#rate?.take();
+    const section = this.#generation.find(capability);
+    this.#generation.takeCall();
     this.#services.called();
     const context = options.context === undefined ? this.#plainContext : { ...this.#plainContext, ...options.context };
     const tracer = registeredTracer();
     const span = tracer === undefined ? undefined : this.#span(tracer, section, context);
     const told = span === undefined ? context : { ...context, traceparent: span.traceparent };
     try {
-      const call = { plugin: this.id, capability: section, input, options, context: told };
+      const origin = this.#origin(options, parent);
+      const endsAtMs = parent?.endsAtMs;
+      const call = { plugin: this.id, capability: section, input, options, context: told, origin, endsAtMs };
       const result = await invoke(call, this.#invokeServices);
       span?.answered();
       // The capability's output schema was checked; which type that is, the caller knows.
@@ -247,6 +284,14 @@ export class PluginHandle implements Plugin {
       span?.failed(shown);
       throw shown;
     }
+  }
+
+  /** A call that a call of another plugin led to is for the same client as that one. */
+  #origin({ prompter, onProgress }: ExecuteOptions, parent: OpenCall | undefined): CallOrigin {
+    const { prompter: usual, inLine } = this.#services;
+    const given = prompter === null ? undefined : prompter && inLine(prompter);
+    const inherited = parent === undefined ? usual : parent.origin.prompter;
+    return { prompter: prompter === undefined ? inherited : given, onProgress, parent };
   }
 
   #span(tracer: Tracer, capability: CapabilitySection, context: CallContextFields): CallSpan | undefined {
@@ -263,24 +308,13 @@ export class PluginHandle implements Plugin {
     return new MmmError('HOST_CLOSED', `The host was closed before ${this.id} answered.`, {}, { cause: error });
   }
 
-  /** Finding is for people, with suggestions; what was found once is remembered, at most each name and alias. */
-  #find(capability: string | CapabilityRef): CapabilitySection {
-    if (typeof capability !== 'string') return findCapability(this.spec, capability, suggest);
-    let section = this.#found.get(capability);
-    if (section === undefined) {
-      section = findCapability(this.spec, capability, suggest);
-      this.#found.set(capability, section);
-    }
-    return section;
-  }
-
   async complete(
     capability: string | CapabilityRef,
     partial: string,
   ): Promise<readonly { value: string; description?: string }[]> {
     this.#services.assertUsable();
     checkArguments('plugin.complete', { capability, partial });
-    const section = this.#find(capability);
+    const section = this.#generation.find(capability);
     return await complete(
       { plugin: this.id, capability: section, partial },
       {
@@ -288,6 +322,34 @@ export class PluginHandle implements Plugin {
         clock: this.#services.clock,
       },
     );
+  }
+
+  /**
+   * Sends a request of the protocol other than `execute`, which counts as a call in flight until it settles. For the
+   * host, not for embedders. Rejects with an MmmError, see `request`.
+   */
+  async request<M extends Method>(method: M, params: ParamsInput<M>, options: RequestOptions): Promise<Result<M>> {
+    this.#services.assertUsable();
+    this.#services.called();
+    try {
+      return await request(method, params, options, {
+        plugin: this.id,
+        session: (wait) => this.#session(wait),
+        running: () => this.#live,
+        queue: this.#queue,
+        clock: this.#services.clock,
+      });
+    } catch (error) {
+      throw this.#told(error);
+    } finally {
+      this.#supervisor.used();
+    }
+  }
+
+  get #live(): Session | undefined {
+    const { state } = this.#supervisor;
+    const isLive = state.kind === 'running' || state.kind === 'degraded';
+    return isLive && !state.session.connection.isClosed ? state.session : undefined;
   }
 
   async ping(): Promise<boolean> {
@@ -302,13 +364,16 @@ export class PluginHandle implements Plugin {
     }
   }
 
-  #exited(reason: ExitReason): void {
-    this.#lastExit = reason;
-    this.#endedBy = reason.kind === 'requested' ? undefined : reason.kind;
+  #exited(reason: ExitReason, inUse: boolean): void {
+    if (inUse) {
+      this.#lastExit = reason;
+      this.#endedBy = reason.kind === 'requested' ? undefined : reason.kind;
+    }
     const detail = describeExit(reason);
     const stderrTail = 'stderrTail' in reason ? reason.stderrTail : '';
     this.#services.metrics.exited(this.id, { atMs: this.#services.clock.now(), kind: reason.kind, detail, stderrTail });
     this.#services.note(reason.kind === 'requested' ? 'info' : 'error', detail);
+    this.#services.observe({ kind: 'exited', reason });
   }
 }
 

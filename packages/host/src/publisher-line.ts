@@ -19,6 +19,7 @@ export async function adoptPublisher(keyid: string, publisher: string, { home, s
   store.grants.refile(keyid, publisher);
   store.plugins.refile(keyid, publisher);
   store.versions.refile(keyid, publisher);
+  store.values.refile(keyid, publisher);
   const write = await privateFileWriter();
   for (const name of readdirSync(home.secrets)) {
     if (!name.endsWith('.json')) continue;

@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto';
-import { type ManifestInput, MmmError, manifest as manifestSchema } from '@mmm/protocol';
+import {
+  listPermissions,
+  type ManifestInput,
+  MmmError,
+  manifest as manifestSchema,
+  permissionKey,
+} from '@mmm/protocol';
 import { type Clock, memoryTransportPair, type Transport } from '@mmm/rpc';
 import type { PluginSpec } from './discover/spec.ts';
 import type { PermittedPlugin } from './permit/permitted.ts';
@@ -50,13 +56,15 @@ function withCommand(input: ManifestInput): ManifestInput {
 }
 
 export function registeredPermitted(spec: PluginSpec): PermittedPlugin {
+  const granted = listPermissions(spec.manifest.permissions);
   return {
     spec,
     bundleSha256: '',
     bundleDirectory: '',
     trust: { kind: 'registered' },
-    granted: [],
-    automatic: [],
+    // It is the program itself: what it asks for it has.
+    granted,
+    automatic: granted.map(permissionKey),
     stored: [],
   } as unknown as PermittedPlugin;
 }

@@ -11,6 +11,8 @@ import { dataFolders } from './data-owner.ts';
 import type { PluginSpec } from './discover/spec.ts';
 import { safeText } from './display/safe-text.ts';
 import { diskName, type Home } from './home.ts';
+import { whileNobodyElseInstalls } from './install-lock.ts';
+import { logFiles } from './log/plugin-log.ts';
 import type { MetricsRecorder } from './metrics/recorder.ts';
 import type { Store } from './store/store.ts';
 
@@ -38,30 +40,62 @@ export async function removePlugin(
   const bundle = activeBundle(home, id);
   if (bundle === null) throw notInstalled(id, found);
   await recordAndRemoveData(id, bundle, keepData, services);
-  if (!keepData) configurations.remove(id);
+  if (!keepData) {
+    configurations.remove(id);
+    store.values.removeAll(id);
+  }
   store.grants.removeAll(id);
   metrics.forget(id);
   store.statistics.removeAll(id);
-  await rm(join(home.logs, `${diskName(id)}.jsonl`), { force: true });
-  const waiting = store.waitingUpdates.get(id)?.bundleSha256;
-  store.waitingUpdates.remove(id);
+  for (const file of logFiles(join(home.logs, `${diskName(id)}.jsonl`))) await rm(file, { force: true });
   store.installSteps.removeAll(id);
   store.permissionUses.removeAll(id);
-  store.plugins.removed(id);
-  await removeUnused(bundle, services);
-  if (waiting !== undefined) await removeUnused(waiting, services);
-  if (deactivate(home, id) === null) throw notInstalled(id, found);
+  store.modelExchanges.removeAll(id);
+  const discard = whileNobodyElseInstalls(home, () => {
+    const active = activeBundle(home, id);
+    if (active === null) throw notInstalled(id, found);
+    // Another process installed it anew meanwhile: that is another decision.
+    if (active !== bundle) return () => Promise.resolve();
+    return takeAway(id, bundle, services);
+  });
+  await discard();
 }
 
-/** Out of the store, unless it is another plugin's as well. */
+/** Its link goes last. What it returns takes its bundles off the disk. */
+function takeAway(id: string, bundle: string, services: RemoveServices): () => Promise<void> {
+  const { home, store } = services;
+  const waiting = store.waitingUpdates.get(id)?.bundleSha256;
+  const kept = store.previousBundles.list(id).map(({ bundleSha256 }) => bundleSha256);
+  store.waitingUpdates.remove(id);
+  store.previousBundles.removeAll(id);
+  store.plugins.removed(id);
+  const bundles = [bundle, ...(waiting === undefined ? [] : [waiting]), ...kept];
+  const discards = [...new Set(bundles)].map((one) => moveAsideUnused(one, services));
+  deactivate(home, id);
+  return async () => {
+    for (const discard of discards) await discard();
+  };
+}
+
+/** Takes a bundle out of the store, unless it is used: by another plugin, an update that waits, or for a rollback. */
 export async function removeUnused(
   bundle: string,
-  { store, content }: Pick<RemoveServices, 'store' | 'content'>,
+  services: Pick<RemoveServices, 'home' | 'store' | 'content'>,
 ): Promise<void> {
+  // Within the lock, so that nobody makes it an active one in between.
+  const discard = whileNobodyElseInstalls(services.home, () => moveAsideUnused(bundle, services));
+  await discard();
+}
+
+function moveAsideUnused(
+  bundle: string,
+  { store, content }: Pick<RemoveServices, 'store' | 'content'>,
+): () => Promise<void> {
   const isUsed =
     store.waitingUpdates.bundles().includes(bundle) ||
+    store.previousBundles.bundles().includes(bundle) ||
     store.plugins.list().some(({ bundleSha256 }) => bundleSha256 === bundle);
-  if (!isUsed) await content.remove(bundle);
+  return isUsed ? () => Promise.resolve() : content.moveAside(bundle);
 }
 
 /**

@@ -2,7 +2,7 @@ import type { PluginSpec } from './discover/spec.ts';
 import { recordId } from './identity.ts';
 import type { Launcher } from './launcher.ts';
 import type { ResolvedOptions } from './options.ts';
-import type { PluginServices } from './plugin.ts';
+import type { PluginServices } from './plugin-services.ts';
 import { supervisionFor } from './settings/supervision.ts';
 import { prepareSpare } from './standby.ts';
 import type { CrashMemories } from './store/crash-memory.ts';
@@ -22,8 +22,9 @@ export function supervisionOf(
   spec: PluginSpec,
   parts: SupervisionParts,
 ): Pick<PluginServices, 'supervision' | 'crashes' | 'prepare'> {
-  const { settings } = parts.options;
-  const policy = supervisionPolicyOf(spec.manifest, supervisionFor(spec.id, settings.supervision));
+  const policy = following(() => {
+    return supervisionPolicyOf(spec.manifest, supervisionFor(spec.id, parts.options.settings.supervision));
+  });
   // Part of the program: there is no process to save or to keep ready.
   if (spec.origin === 'registered') return { supervision: inProcess(policy), crashes: undefined, prepare: undefined };
   // What is tried out is started by hand each time, and its crashes say nothing about the installed one.
@@ -52,6 +53,26 @@ async function spareOf(
     },
     signal,
   );
+}
+
+/**
+ * What the settings say at the moment in which it is asked for. Whether a spare is kept is decided once, when the
+ * plugin is first used: a process that is kept ready is not made ready by a changed file.
+ */
+function following(policy: () => SupervisionPolicy): SupervisionPolicy {
+  const { standby } = policy();
+  return {
+    get restart() {
+      return policy().restart;
+    },
+    get liveness() {
+      return policy().liveness;
+    },
+    get idleStopMs() {
+      return policy().idleStopMs;
+    },
+    standby,
+  };
 }
 
 function inProcess(policy: SupervisionPolicy): SupervisionPolicy {

@@ -9,6 +9,16 @@ import type {
 } from '@mmm/protocol';
 import type { Connection, HandlerContext } from '@mmm/rpc';
 import { type Fetch, fetchOver } from './fetch.ts';
+import {
+  type Model,
+  modelOver,
+  type Plugins,
+  type Project,
+  pluginsOver,
+  projectOver,
+  type User,
+  userOver,
+} from './host-services.ts';
 import { type HostRequestName, hostRequest, logNotification } from './wire.ts';
 
 export interface HostCallOptions {
@@ -30,10 +40,15 @@ export type LogFunction = (message: string, fields?: Record<string, unknown>) =>
 /** Lines of the plugin's log. Never fails and never waits. */
 export type Log = { readonly [L in LogLevel]: LogFunction };
 
-/** Values the host keeps for the plugin: they survive restarts, and versions guard them against lost updates. */
+/**
+ * Values the host keeps for the plugin: JSON under keys of up to 512 characters. They survive restarts, what is
+ * acknowledged is on the disk, and versions guard them against lost updates. A value may have 1 MiB, all of one scope
+ * 16 MiB and 10,000 keys: more is QuotaExceeded. Each scope needs a `state` permission; the plugin's own is granted
+ * without a question. Rejects with StorageFailed when the host's disk is full or fails.
+ */
 export interface State {
   get<T = unknown>(key: string): Promise<T | undefined>;
-  /** With its version; 0 means absent. */
+  /** With its version, which rises with each change and is never used twice for a key; 0 means absent. */
   read<T = unknown>(key: string): Promise<{ readonly value: T | undefined; readonly version: number }>;
   /** Returns the new version. With `ifVersion` rejects with VersionConflict unless that is the current one. */
   set(key: string, value: unknown, options?: { readonly ifVersion?: number }): Promise<number>;
@@ -61,13 +76,25 @@ export interface PluginContext<C = Record<string, unknown>> {
   readonly host: CallHost;
   /** HTTP under the plugin's network grant, redirects included; no socket of its own is needed. */
   readonly fetch: Fetch;
+  /** Capabilities of other plugins, and messages to them. */
+  readonly plugins: Plugins;
+  /** Questions to the person whose call it is: of use within a call. */
+  readonly user: User;
+  readonly model: Model;
+  readonly project: Project;
   /** The plugin's own values. */
   readonly state: State;
   /** Values shared within the current project and everywhere; both need a grant. */
   readonly projectState: State;
   readonly globalState: State;
-  /** Journals and delivers an event. Returns its id. */
+  /**
+   * Journals an event and has it delivered. Returns its id, when it is on the disk. A type begins with the plugin's own
+   * name and a dot, or with a word that is nobody's.
+   */
   emit(type: string, data?: unknown): Promise<string>;
+  /** Events of these types, `*` for any characters, come to `handleEvent` from now on, until this process ends. */
+  subscribe(type: string): Promise<void>;
+  unsubscribe(type: string): Promise<void>;
 }
 
 /** What holds while one request of the host is answered. */
@@ -135,14 +162,34 @@ export class SessionScope<C> implements PluginContext<C> {
     return (method, params, options = {}) => {
       const signal = options.signal ?? this.#request?.signal;
       const chosen = signal === undefined ? options : { ...options, signal };
-      return this.#connection.call(hostRequest(method), params, chosen);
+      // So that the host knows for whose call it is, also while several are open.
+      const named = this.#request === undefined ? params : { call_id: this.#request.id, ...params };
+      return this.#connection.call(hostRequest(method), named, chosen);
     };
   }
   get fetch(): Fetch {
     return fetchOver(this.host);
   }
+  get plugins(): Plugins {
+    return pluginsOver(this.host);
+  }
+  get user(): User {
+    return userOver(this.host);
+  }
+  get model(): Model {
+    return modelOver(this.host);
+  }
+  get project(): Project {
+    return projectOver(this.host);
+  }
   get emit(): (type: string, data?: unknown) => Promise<string> {
     return async (type, data = null) => (await this.host('emit_event', { type, data })).id;
+  }
+  get subscribe(): (type: string) => Promise<void> {
+    return async (type) => void (await this.host('subscribe_to_event', { type }));
+  }
+  get unsubscribe(): (type: string) => Promise<void> {
+    return async (type) => void (await this.host('unsubscribe_from_event', { type }));
   }
 }
 

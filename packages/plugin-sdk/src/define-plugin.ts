@@ -1,6 +1,7 @@
 import type { CapabilityKind, CapabilityRef, Event, kindShapes, ShapedKind } from '@mmm/protocol';
 import type { CallContext, PluginContext, RequestContext } from './context.ts';
 import type { Schema } from './schema.ts';
+import type { Trigger } from './triggers.ts';
 
 type Input<K extends ShapedKind> = (typeof kindShapes)[K]['input']['_zod']['output'];
 type Output<K extends ShapedKind> = (typeof kindShapes)[K]['output']['_zod']['input'];
@@ -78,6 +79,8 @@ export interface PluginDefinition<T, A, C> {
   readonly contexts?: Shaped<'context', C>;
   /** Every hook sees every event the manifest's hooks ask for; look at `event.type`. */
   readonly hooks?: Readonly<Record<string, EventHandler<C>>>;
+  /** Each made by `defineTrigger`. */
+  readonly triggers?: Readonly<Record<string, Trigger>>;
 
   /** Events of subscriptions, after the hooks. */
   handleEvent?: EventHandler<C>;
@@ -111,6 +114,7 @@ const kindOfGroup = {
   prompts: 'prompt',
   contexts: 'context',
   hooks: 'hook',
+  triggers: 'trigger',
 } as const satisfies Record<string, CapabilityKind>;
 type Group = keyof typeof kindOfGroup;
 
@@ -127,7 +131,7 @@ export function definePlugin<T = unknown, A = unknown, C = Record<string, unknow
     const kind = kindOfGroup[group];
     for (const [name, entry] of Object.entries((definition[group] ?? {}) as Record<string, unknown>)) {
       capabilities.push({ kind, name });
-      if (kind === 'hook') continue;
+      if (kind === 'hook' || kind === 'trigger') continue;
       if (typeof (entry as Partial<AnyCapability> | null)?.execute !== 'function') {
         throw new TypeError(
           `${group}.${name} needs a function: ${group}: { ${name}: { execute(input, context) {…} } }`,

@@ -26,9 +26,21 @@ export type { FetchFailure } from './fetch-error.ts';
 export { FetchError } from './fetch-error.ts';
 export type { HeadersInput } from './fetch-headers.ts';
 export { FetchHeaders } from './fetch-headers.ts';
+export type {
+  BroadcastEntry,
+  MessageOptions,
+  Model,
+  ModelOptions,
+  Plugins,
+  Project,
+  Spec,
+  User,
+} from './host-services.ts';
 export type { PluginErrorOptions, WireErrorKind } from './plugin-error.ts';
 export { PluginError } from './plugin-error.ts';
 export { runPlugin } from './run-plugin.ts';
 export type { Schema, StandardIssue, StandardResult, StandardSchema } from './schema.ts';
 export type { Served, ServeOptions } from './serve.ts';
 export { serve } from './serve.ts';
+export type { ArmedTrigger, Trigger, TriggerDefinition, TriggerEvent } from './triggers.ts';
+export { defineTrigger } from './triggers.ts';

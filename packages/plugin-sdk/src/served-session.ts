@@ -18,6 +18,7 @@ import { RequestScope, type SessionFacts, SessionScope } from './context.ts';
 import type { AnyCapability, EventAnswer, Plugin } from './define-plugin.ts';
 import { PluginError, toRpcError } from './plugin-error.ts';
 import { parseWith } from './schema.ts';
+import { ServedTriggers } from './served-triggers.ts';
 import { type PluginRequestName, pluginNotification, pluginRequest } from './wire.ts';
 
 type RequestParams<K extends PluginRequestName> = Params<PluginMethods[K]>;
@@ -34,11 +35,15 @@ export class ServedSession {
   /** What `initialize` is answered with, from the moment it came. */
   #opening: Promise<never> | undefined;
   #stopped: Promise<void> | undefined;
+  readonly #triggers: ServedTriggers | undefined;
 
   constructor(plugin: Plugin, connection: () => Connection, onUnexpected: (thrown: unknown) => void = () => undefined) {
     this.#plugin = plugin;
     this.#connection = connection;
     this.#onUnexpected = onUnexpected;
+    const { triggers } = plugin.definition;
+    const scope = (): SessionScope<unknown> => new SessionScope(this.#session(), connection());
+    this.#triggers = triggers === undefined ? undefined : new ServedTriggers(triggers, scope);
   }
 
   handlers(): Pick<ConnectionOptions, 'requests' | 'notifications' | 'accept'> {
@@ -57,6 +62,16 @@ export class ServedSession {
     }
     if (handleMessage !== undefined) {
       requests.push(this.#answer('handle_message', (params, handling) => this.#handleMessage(params, handling)));
+    }
+    const triggers = this.#triggers;
+    if (triggers !== undefined) {
+      requests.push(
+        this.#answer('start_trigger', ({ trigger, instance, config }) =>
+          triggers.start(trigger, instance, config).then(() => ({})),
+        ),
+        this.#answer('stop_trigger', ({ instance }) => triggers.stop(instance).then(() => ({}))),
+        this.#answer('poll_events', (params, { signal }) => triggers.poll(params, signal)),
+      );
     }
     if (onToolError !== undefined) {
       requests.push(this.#answer('on_tool_error', (params, handling) => this.#onToolError(params, handling)));
@@ -77,6 +92,7 @@ export class ServedSession {
   stop(reason: string): Promise<void> {
     this.#stopped ??= (async () => {
       if (this.#facts === undefined) return;
+      await this.#triggers?.stopAll(reason);
       await this.#plugin.definition.stop?.(reason, new SessionScope(this.#facts, this.#connection()));
     })();
     return this.#stopped;

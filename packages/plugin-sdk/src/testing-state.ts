@@ -15,6 +15,8 @@ interface Operation {
 /** The host's state in memory, with its versions and conflicts, so that a test needs no host to answer. */
 export function stateHandlers(): Record<string, RequestEntry> {
   const scopes = new Map<string, Map<string, Entry>>();
+  /** The versions that deleted keys had: none is used twice, as with a real host. */
+  const floors = new Map<string, number>();
   const entriesOf = (scope: string): Map<string, Entry> => {
     const entries = scopes.get(scope) ?? new Map<string, Entry>();
     scopes.set(scope, entries);
@@ -22,7 +24,13 @@ export function stateHandlers(): Record<string, RequestEntry> {
   };
   const update = (scope: string, operations: readonly Operation[]): number[] => {
     const entries = new Map(entriesOf(scope));
-    const versions = operations.map((operation) => apply(entries, operation));
+    const versions = operations.map((operation) => {
+      const place = JSON.stringify([scope, operation.key]);
+      const before = entries.get(operation.key)?.version ?? 0;
+      const version = apply(entries, operation, floors.get(place) ?? 0);
+      if (operation.op === 'delete' && before > 0) floors.set(place, before);
+      return version;
+    });
     scopes.set(scope, entries);
     return versions;
   };
@@ -47,12 +55,13 @@ export function stateHandlers(): Record<string, RequestEntry> {
 
 const absent: Entry = { value: null, version: 0 };
 
-function apply(entries: Map<string, Entry>, { op, key, value, if_version: wanted }: Operation): number {
+function apply(entries: Map<string, Entry>, { op, key, value, if_version: wanted }: Operation, floor: number): number {
   const current = entries.get(key)?.version ?? 0;
   if (wanted !== undefined && wanted !== current) {
-    throw RpcError.of('VersionConflict', `"${key}" has version ${current}, not ${wanted}.`, { version: current });
+    throw RpcError.of('VersionConflict', `"${key}" has version ${current}, not ${wanted}.`, { key, version: current });
   }
-  if (op === 'set') entries.set(key, { value: value ?? null, version: current + 1 });
+  const next = (current || floor) + 1;
+  if (op === 'set') entries.set(key, { value: value ?? null, version: next });
   if (op === 'delete') entries.delete(key);
-  return op === 'set' ? current + 1 : op === 'delete' ? 0 : current;
+  return op === 'set' ? next : op === 'delete' ? 0 : current;
 }

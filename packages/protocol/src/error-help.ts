@@ -124,6 +124,13 @@ export const errorHelp: { readonly [C in ErrorCode]: ErrorHelp } = {
       'asks for more confinement.',
     fix: 'Change the key that the message names, or do without this plugin.',
   },
+  GRANT_CHANGED: {
+    number: 'E0306',
+    exitCode: exitCodes.consent,
+    title: 'A granted path leads to something else than before',
+    why: 'The file or folder that was there when you agreed was replaced, by you or by somebody who wants to be read.',
+    fix: 'Look at what is there now. If it is what you mean, run the command the error names, which agrees to it again.',
+  },
   SANDBOX_UNAVAILABLE: {
     number: 'E0401',
     exitCode: exitCodes.failed,
@@ -180,6 +187,22 @@ export const errorHelp: { readonly [C in ErrorCode]: ErrorHelp } = {
     fix:
       '`mmm plugin logs <plugin>` shows what it printed. It is tried again at the next start; installed with ' +
       '`--no-hooks`, the plugin starts without it.',
+  },
+  RELOAD_FAILED: {
+    number: 'E0507',
+    exitCode: exitCodes.crashed,
+    title: 'Another process could not be put in the place of the one that runs',
+    why:
+      'The candidate did not start, did not answer or ended right after its start. Nothing was switched: the version ' +
+      'that ran goes on, and an update that led to this was taken back.',
+    fix: 'The message says why; `mmm plugin logs <plugin>` shows what it printed. Mend that and try again.',
+  },
+  ROLLBACK_UNAVAILABLE: {
+    number: 'E0508',
+    exitCode: exitCodes.notFound,
+    title: 'There is no version to go back to',
+    why: 'One version before the installed one is kept, from the next update on, until the plugin is removed.',
+    fix: 'Install the version you want with `mmm plugin install <archive> --allow-downgrade`.',
   },
   INPUT_INVALID: {
     number: 'E0601',
@@ -265,6 +288,34 @@ export const errorHelp: { readonly [C in ErrorCode]: ErrorHelp } = {
     why: 'A file in the home folder is damaged or was written by a newer mmm.',
     fix: 'Update mmm, or move the named file away; nothing is deleted by itself.',
   },
+  STATE_CONFLICT: {
+    number: 'E0706',
+    exitCode: exitCodes.failed,
+    title: 'A stored value was changed meanwhile',
+    why: 'The change was to be made only to a certain version of the value, and that is not the current one.',
+    fix: 'Read it again with `mmm state get`, and repeat the change on what it is now.',
+  },
+  STATE_QUOTA: {
+    number: 'E0707',
+    exitCode: exitCodes.failed,
+    title: 'A quota of stored values is used up',
+    why: 'One value is too large, or a plugin keeps too many keys or bytes in one scope.',
+    fix: 'Delete what is not needed with `mmm state delete`, or keep large values in files.',
+  },
+  BACKUP_INVALID: {
+    number: 'E0711',
+    exitCode: exitCodes.failed,
+    title: 'A backup cannot be used or written',
+    why: 'The file is no backup of mmm, is damaged, was made by a newer mmm, or cannot be written where it should be.',
+    fix: 'Choose another file. What is in the home was not changed.',
+  },
+  HOME_IN_USE: {
+    number: 'E0712',
+    exitCode: exitCodes.failed,
+    title: 'The home is in use',
+    why: 'A daemon or another program has it open, and what was to be done replaces what they work with.',
+    fix: 'Stop the daemon with `mmm daemon stop`, end every other mmm, and try again.',
+  },
   DATA_NOT_REMOVED: {
     number: 'E0705',
     exitCode: exitCodes.failed,
@@ -285,6 +336,27 @@ export const errorHelp: { readonly [C in ErrorCode]: ErrorHelp } = {
     title: 'The host is closed',
     why: 'The program called the host after close().',
     fix: 'Create a new host.',
+  },
+  SAFE_MODE: {
+    number: 'E0708',
+    exitCode: exitCodes.failed,
+    title: 'No plugin is started in safe mode',
+    why: 'The daemon of this home was started with --safe, so that everything but plugins can be looked at and mended.',
+    fix: 'Mend what made you use it, then run `mmm daemon stop` and `mmm daemon start`.',
+  },
+  DAEMON_RUNNING: {
+    number: 'E0709',
+    exitCode: exitCodes.failed,
+    title: 'Another daemon has this home',
+    why: 'One daemon at a time serves a home, so that nothing is decided or delivered twice.',
+    fix: 'Use the one that runs (`mmm daemon status`), or stop it first with `mmm daemon stop`.',
+  },
+  DAEMON_FAILED: {
+    number: 'E0710',
+    exitCode: exitCodes.failed,
+    title: 'The daemon could not be reached, or is another version',
+    why: 'A daemon has this home, but it does not answer, it ended meanwhile, or it speaks another version.',
+    fix: 'Run `mmm daemon stop` and `mmm daemon start`; `mmm daemon status` says what it has to say.',
   },
   USAGE: {
     number: 'E0901',

@@ -73,6 +73,8 @@ export interface ErrorData {
   /** `where` is the file or program whose policy it is, `setting` the key of it to change. */
   POLICY_REFUSED: { plugin: string; where: string; setting: string; reason: string };
   GRANT_INVALID: { plugin: string; grant: string; reason: string };
+  /** `path` leads to something else than when the grant was agreed to. */
+  GRANT_CHANGED: { plugin: string; grant: string; path: string };
   GRANT_UNUSABLE: { plugin: string; path: string; uid: number; fix: string };
   SANDBOX_UNAVAILABLE: { plugin: string; wanted: string; reason: string };
   PROGRAM_NOT_FOUND: { plugin: string; program: string; searched: readonly string[] };
@@ -87,6 +89,9 @@ export interface ErrorData {
   INSTALL_STEP_FAILED: { plugin: string; reason: string; stderrTail: string };
   HANDSHAKE_REFUSED: { plugin: string; reason: string; stderrTail: string };
   START_TIMEOUT: { plugin: string; timeoutMs: number; stderrTail: string };
+  /** `version` is the one that was tried, `kept` the one that goes on, `cause` the code of what went wrong. */
+  RELOAD_FAILED: { plugin: string; version: string; kept: string; cause: string };
+  ROLLBACK_UNAVAILABLE: { plugin: string; reason: string };
   BUILD_FAILED: { directory: string; issues: readonly SourceIssue[] };
   INPUT_INVALID: { plugin: string; capability: string; issues: readonly FieldIssue[] };
   RESULT_INVALID: { plugin: string; method: string; issues: readonly FieldIssue[] };
@@ -100,14 +105,26 @@ export interface ErrorData {
   PLUGIN_UNAVAILABLE: { plugin: string; state: string; untilMs: number | null; cause: string };
   HOME_INVALID: { path: string; reason: string };
   DATA_NOT_REMOVED: { plugin: string; path: string; reason: string };
-  STATE_UNREADABLE: { file: string; reason: string };
+  STATE_UNREADABLE: { file: string; reason: string; problem?: StorageProblem };
+  /** `version` is the current one; 0 for a key that is absent. */
+  STATE_CONFLICT: { key: string; version: number };
+  STATE_QUOTA: { reason: string };
+  BACKUP_INVALID: { file: string; reason: string };
+  HOME_IN_USE: { home: string; reason: string };
   /** `plugin` when it is the configuration of one; `file` then says where its schema is. */
   CONFIG_INVALID: { file: string; plugin?: string; issues: readonly FieldIssue[] };
   HOST_CLOSED: Record<string, never>;
+  SAFE_MODE: { plugin: string };
+  /** `pid` of the daemon that has the home, when it answers. */
+  DAEMON_RUNNING: { home: string; pid: number | null };
+  DAEMON_FAILED: { reason: string };
   USAGE: { argument: string };
   INTERNAL: { detail: string };
 }
 export type ErrorCode = keyof ErrorData;
+
+/** What kept a file of the host from being read or written, as far as the system says. */
+export type StorageProblem = 'full' | 'io' | 'busy' | 'corrupt' | 'newer' | 'other';
 
 export interface FieldIssue {
   readonly path: string;

@@ -7,8 +7,13 @@ import { progressToken } from './plugin-methods.ts';
 import { sharedNames } from './shared-names.ts';
 
 const scope = z.enum(['plugin', 'project', 'global']).describe('Whose state. Project needs a project.');
-const key = z.string().min(1).max(512);
-const version = z.int().min(0).describe('Counts the changes from 1; 0 means absent.');
+const key = z.string().min(1).max(wireLimits.stateKeyChars);
+const version = z
+  .int()
+  .min(0)
+  .describe(
+    'From 1, higher with each change and never used twice for a key, also when it was deleted; 0 means absent.',
+  );
 const ifVersion = z.int().min(0).optional().describe('Only if this is the current version; otherwise VersionConflict.');
 const name = z.string().min(1).max(200);
 const bodyEncoding = z.enum(['utf8', 'base64']).default('utf8');
@@ -66,19 +71,24 @@ export const hostMethods = {
   set_state: method(
     'set_state',
     'Writes one value; with if_version only if that is the current one.',
-    z.looseObject({ scope, key, value: z.unknown(), if_version: ifVersion }),
+    z
+      .looseObject({ scope, key, value: z.unknown(), if_version: ifVersion })
+      .refine(({ value }) => value !== undefined, { path: ['value'], message: 'is required; null is a value' }),
     z.looseObject({ version }),
   ),
   delete_state: method(
     'delete_state',
-    'Deletes one value.',
+    'Deletes one value. One that is absent is no error.',
     z.looseObject({ scope, key, if_version: ifVersion }),
     z.looseObject({ version }),
   ),
   list_state: method(
     'list_state',
     'Lists keys, by prefix when given.',
-    z.looseObject({ scope, key: z.string().max(512).default('').describe('What the keys begin with.') }),
+    z.looseObject({
+      scope,
+      key: z.string().max(wireLimits.stateKeyChars).default('').describe('What the keys begin with.'),
+    }),
     z.looseObject({ items: z.array(z.looseObject({ key, version })) }),
   ),
   update_state: method(
@@ -92,8 +102,13 @@ export const hostMethods = {
   ),
   emit_event: method(
     'emit_event',
-    'Journals and delivers an event.',
-    z.looseObject({ type: name, data: z.unknown() }),
+    'Journals an event, and delivers it. Types that the host, programs or another plugin emit are InvalidParams.',
+    z.looseObject({
+      type: name.describe(
+        'Begins with the own name and a dot, or with a word and a dot that no other plugin has for a name.',
+      ),
+      data: z.unknown().describe('Any JSON, at most 256 KiB.'),
+    }),
     z.looseObject({ id: z.string() }),
   ),
   subscribe_to_event: method(
@@ -160,8 +175,9 @@ export const hostMethods = {
     'Asks a model provider plugin.',
     z.looseObject({
       messages: z.array(chatMessage),
-      options: jsonObject.default({}),
-      progress_token: progressToken.optional(),
+      options: jsonObject.default({}).describe('For the model; `model` also decides which plugin answers.'),
+      spec: name.optional().describe('The specification it is about: what `get_model_history` files it under.'),
+      progress_token: progressToken.optional().describe('Sent when chunks of the answer are wanted.'),
     }),
     z.looseObject({ message: chatMessage, usage: jsonObject.optional(), stop_reason: z.string().optional() }),
   ),
@@ -177,7 +193,7 @@ export const hostMethods = {
     z.looseObject({
       message: z.string().max(4000),
       kind: z.enum(['text', 'confirm', 'select', 'secret']),
-      options: z.array(z.string()).optional().describe('What `select` offers.'),
+      options: z.array(z.string().min(1).max(200)).max(100).optional().describe('What `select` offers.'),
     }),
     z.looseObject({ answer: z.unknown() }),
   ),
@@ -248,7 +264,30 @@ export const hostMethods = {
 export type HostMethods = typeof hostMethods;
 
 /** What this release serves of them; a request for another one is answered MethodNotFound. */
-export const servedHostMethods = ['log', 'record_metric', 'fetch'] as const satisfies readonly (keyof HostMethods)[];
+export const servedHostMethods = [
+  'log',
+  'get_state',
+  'set_state',
+  'delete_state',
+  'list_state',
+  'update_state',
+  'emit_event',
+  'subscribe_to_event',
+  'unsubscribe_from_event',
+  'send_message',
+  'broadcast_message',
+  'get_current_project',
+  'get_spec',
+  'update_spec_status',
+  'model_request',
+  'get_model_history',
+  'prompt_user',
+  'display_progress',
+  'execute_capability',
+  'request_permission',
+  'record_metric',
+  'fetch',
+] as const satisfies readonly (keyof HostMethods)[];
 export type ServedHostMethod = (typeof servedHostMethods)[number];
 
 /** Either direction: cancellation, progress and the acknowledgement of stream chunks. */

@@ -1,5 +1,8 @@
 export type { CapabilityKind, CapabilityRef, ShapedKind } from './capability.ts';
 export { capabilityKind, capabilityKinds, capabilityRef, chatMessage, kindShapes, passiveKinds } from './capability.ts';
+export type { ControlCall, DaemonStatus } from './control.ts';
+export { controlCalls, controlMethods, controlVersion } from './control.ts';
+export { fromControlError, fromControlValue, toControlError, toControlValue } from './control-values.ts';
 export type { ErrorHelp } from './error-help.ts';
 export { errorHelp } from './error-help.ts';
 export type {
@@ -10,6 +13,7 @@ export type {
   FieldIssue,
   ManifestIssue,
   SourceIssue,
+  StorageProblem,
 } from './errors.ts';
 export { endingLimits, exitCodes, MmmError } from './errors.ts';
 export { fieldIssues, issueMessage } from './field-issues.ts';

@@ -38,6 +38,8 @@ export const wireLimits = {
   pollEvents: 1000,
   /** Longest wait of one poll in milliseconds. */
   pollWaitMs: 20_000,
+  /** Longest key of a stored value, in UTF-16 units. */
+  stateKeyChars: 512,
   /** Most operations in one update_state. */
   stateOperations: 64,
   /** Longest name of a metric of a plugin's own, or of a label. The longest in use have 80. */

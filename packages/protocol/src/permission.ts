@@ -55,7 +55,7 @@ const entryShapes = {
       .min(1)
       .max(4096)
       .describe(`A folder or file: absolute, or below \`\${project}\`, \`\${home}\` or \`\${plugin.data}\`.`),
-    access: z.enum(['read', 'write', 'execute']).describe('What may be done there; write includes read.'),
+    access: z.enum(['read', 'write', 'execute']).describe('What may be done there; write and execute include read.'),
     ...common,
   },
   network: {
@@ -70,8 +70,14 @@ const entryShapes = {
     ...common,
   },
   commands: { name: programName.describe('A program that the plugin may start, by its bare name.'), ...common },
-  devices: { name: z.enum(['audio', 'midi']).describe('The devices it may use.'), ...common },
-  system_control: { name: z.enum(['volume', 'display', 'power']).describe('What it may control.'), ...common },
+  devices: {
+    name: z.enum(['audio', 'midi']).describe('The devices it may use: sound cards to play, MIDI ports.'),
+    ...common,
+  },
+  system_control: {
+    name: z.enum(['volume', 'display', 'power']).describe('What it may control; `display` and `power` are refused.'),
+    ...common,
+  },
   messages: { to: z.string().min(1).max(200).describe('A plugin it may send messages to.'), ...common },
   compose: {
     plugin: z.string().min(1).max(200).describe('A plugin it may call.'),

@@ -107,6 +107,12 @@ export const wireErrors = {
     retryable: true,
     meaning: 'The other end of a granted connection was not reached or broke off; details name the reason.',
   },
+  StorageFailed: {
+    code: -32063,
+    kind: 'storage_failed',
+    retryable: true,
+    meaning: 'The host could not store or read what it keeps, for a full disk or a failing one; details name which.',
+  },
 } as const satisfies Record<string, { code: number; kind: string; retryable: boolean; meaning: string }>;
 
 export type WireErrorName = keyof typeof wireErrors;

@@ -83,18 +83,22 @@ export class CallDeadlines {
 }
 
 /** When the call is due as things stand: each progress moves the end of its idle time. */
-function endOf({ activeAtMs, startedAtMs, options }: PendingCall): number {
+function endOf({ activeAtMs, startedAtMs, holds, options }: PendingCall): number {
   const { timeoutMs = Number.POSITIVE_INFINITY, timeoutMaxMs = Number.POSITIVE_INFINITY } = options;
+  if (holds > 0) return startedAtMs + timeoutMaxMs;
   return Math.min(activeAtMs + timeoutMs, startedAtMs + timeoutMaxMs);
 }
 
-function overdue({ method, options, activeAtMs, startedAtMs }: PendingCall, nowMs: number): CallFailed | undefined {
+function overdue(
+  { method, options, activeAtMs, startedAtMs, holds }: PendingCall,
+  nowMs: number,
+): CallFailed | undefined {
   const { timeoutMs = Number.POSITIVE_INFINITY, timeoutMaxMs = Number.POSITIVE_INFINITY } = options;
   // A real timer may fire a fraction of a millisecond early.
   if (nowMs - startedAtMs >= timeoutMaxMs - 1) {
     return new CallFailed('timeout', `The call "${method.name}" took longer than ${timeoutMaxMs} ms.`);
   }
-  if (nowMs - activeAtMs >= timeoutMs - 1) {
+  if (holds === 0 && nowMs - activeAtMs >= timeoutMs - 1) {
     const sentence = `The call "${method.name}" got neither an answer nor progress for ${timeoutMs} ms.`;
     return new CallFailed('timeout', sentence);
   }

@@ -16,7 +16,7 @@ export interface Clock {
   now(): number;
   /** Milliseconds since some moment in the past. Never goes back. */
   monotonic(): number;
-  /** Runs `run` once, `ms` milliseconds from now and no earlier. Keeps the process alive until then, unless unref'd. */
+  /** Runs `run` once, `ms` milliseconds from now and not before. Keeps the process alive till then, unless unref'd. */
   after(ms: number, run: () => void): Timer;
   /** Resolves after `ms` milliseconds. Rejects with the signal's reason as soon as it aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;

@@ -94,7 +94,10 @@ export interface CallOptions {
   /** Longest duration in milliseconds, whatever the progress. No limit when absent. */
   readonly timeoutMaxMs?: number;
   readonly signal?: AbortSignal;
+  /** A chunk is acknowledged when what this returns has resolved, so that a slow taker slows the peer down. */
   readonly onProgress?: (value: ProgressValue) => void;
+  /** Told the id of the request, in the moment in which it is written. */
+  readonly onSent?: (id: number) => void;
   /** Sent as `progress_token`. Made up when absent and `onProgress` is given. */
   readonly progressToken?: string;
 }

@@ -39,6 +39,11 @@ export interface Connection {
   call<M extends Method>(method: M, params: ParamsInput<M>, options?: CallOptions): Promise<Result<M>>;
   /** Sends a notification. Dropped and counted when the connection is closed or the outbound queue is full. */
   notify<N extends Notification>(notification: N, params: ParamsInput<N>): void;
+  /**
+   * The peer waits for this side in the call with this id: its silence does not count until the returned function is
+   * called; `timeoutMaxMs` counts on.
+   */
+  holdIdle(id: number): () => void;
   /** Calls that wait for their answer. */
   readonly inFlight: number;
   /** When the last message came, on the clock's monotonic time; when the connection was made, before the first. */
@@ -160,6 +165,10 @@ class Peer implements Connection, MessageHost, RequestHost, PendingHost {
     if (this.#writer.send(message, false) !== undefined) this.counters.dropped++;
   }
 
+  holdIdle(id: number): () => void {
+    return this.#pending.holdIdle(id);
+  }
+
   close(cause = 'This side closed the connection.'): void {
     this.#finish({ kind: 'disposed', detail: cause });
   }
@@ -201,10 +210,13 @@ class Peer implements Connection, MessageHost, RequestHost, PendingHost {
       resolve,
       reject,
       activeAtMs: startedAtMs,
+      holds: 0,
       onAbort: undefined,
       nextSeq: 0,
+      chunksHeld: 0,
       settled: false,
     });
+    options.onSent?.(request.id as number);
     return undefined;
   }
 

@@ -3,6 +3,8 @@ import type { Method, Notification, Params, ProgressValue, ResultInput } from '@
 /** What a request handler knows about its request beyond the params. */
 export interface HandlerContext {
   readonly id: string | number;
+  /** Which request of this side the peer says it belongs to, by the `call_id` of its params. */
+  readonly callId: string | number | undefined;
   /** Aborts when the peer cancels the request and when the connection ends. */
   readonly signal: AbortSignal;
   /** Sends progress if the caller asked for it with `progress_token`, otherwise does nothing. */

@@ -7,7 +7,7 @@ import { type Envelope, framingNames, isId, kindOf, type MessageId, quoted } fro
 import type { NotificationEntry } from './handler.ts';
 import { errorAnswer, type IncomingRequests, messageOf } from './incoming-requests.ts';
 import type { MessageHint } from './json-guard.ts';
-import type { PendingCall, PendingCalls } from './pending-calls.ts';
+import type { PendingCall, PendingCalls, ProgressOutcome } from './pending-calls.ts';
 import { checkParams, describeIssues } from './validate.ts';
 
 /** What sorting needs of its connection. */
@@ -218,10 +218,26 @@ export class IncomingMessages implements ReaderSink {
       } else if (taken === 'disordered') {
         this.#host.fault('invalid_message', `A chunk of ${quoted(token)} came out of order and was dropped.`);
       } else if (value.kind === 'chunk') {
-        this.#host.send({ jsonrpc: '2.0', method: sharedNames.ack, params: { token, seq: value.seq } });
+        this.#tookChunk(token, value.seq, taken);
       }
     } catch (error) {
       this.#host.fault('handler_failed', `Taking progress failed: ${messageOf(error)}`);
+    }
+  }
+
+  #tookChunk(token: MessageId, seq: number, taken: ProgressOutcome): void {
+    const acknowledge = (): void => {
+      this.#host.send({ jsonrpc: '2.0', method: sharedNames.ack, params: { token, seq } });
+    };
+    if (typeof taken === 'string') {
+      acknowledge();
+    } else if ('taking' in taken) {
+      taken.taking.then(acknowledge, (error: unknown) => {
+        this.#host.fault('handler_failed', `Taking a chunk failed: ${messageOf(error)}`);
+        acknowledge();
+      });
+    } else {
+      this.#failCall(taken.overrun.id, 'invalid_result', 'It streams without waiting for acknowledgements.');
     }
   }
 }

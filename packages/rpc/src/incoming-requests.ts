@@ -2,7 +2,7 @@ import { type ProgressValue, RpcError, sharedNames, wireErrorName, wireErrors } 
 import type { ResponseMessage } from 'vscode-jsonrpc/node';
 import type { OutgoingMessage } from './bounded-writer.ts';
 import type { ConnectionLimits, ConnectionOptions, FaultKind } from './connection-options.ts';
-import { type MessageId, quoted } from './envelope.ts';
+import { isId, type MessageId, quoted } from './envelope.ts';
 import type { HandlerContext, RequestEntry } from './handler.ts';
 import { checkParams, checkResult, describeIssues } from './validate.ts';
 
@@ -22,6 +22,7 @@ export interface RequestHost {
 /** One request in hand. The signal is made when it is asked for, because few handlers do. */
 class RequestInHand implements HandlerContext {
   readonly id: MessageId;
+  readonly callId: MessageId | undefined;
   readonly #token: MessageId | undefined;
   readonly #requests: IncomingRequests;
   #abort: AbortController | undefined;
@@ -31,9 +32,11 @@ class RequestInHand implements HandlerContext {
   #ackedSeq = -1;
   #waiters: (() => void)[] = [];
 
-  constructor(id: MessageId, token: MessageId | undefined, requests: IncomingRequests) {
+  constructor(id: MessageId, params: unknown, requests: IncomingRequests) {
+    const { progress_token: token, call_id: callId } = (params ?? {}) as Readonly<Record<string, unknown>>;
     this.id = id;
-    this.#token = token;
+    this.callId = isId(callId) ? callId : undefined;
+    this.#token = isId(token) ? token : undefined;
     this.#requests = requests;
   }
 
@@ -178,9 +181,8 @@ export class IncomingRequests {
   }
 
   #run(id: MessageId, entry: RequestEntry, params: unknown): void {
-    const asked = (params as { progress_token?: unknown } | null)?.progress_token;
-    const token = typeof asked === 'string' || typeof asked === 'number' ? asked : undefined;
-    const request = new RequestInHand(id, token, this);
+    const request = new RequestInHand(id, params, this);
+    const { token } = request;
     this.#inHand.set(id, request);
     if (token !== undefined) this.#byToken.set(token, request);
     let outcome: unknown;

@@ -1,4 +1,4 @@
-import type { Method, ProgressValue } from '@mmm/protocol';
+import { type Method, type ProgressValue, wireLimits } from '@mmm/protocol';
 import { CallDeadlines } from './call-deadlines.ts';
 import { CallFailed } from './call-failed.ts';
 import type { Clock, Timer } from './clock.ts';
@@ -20,9 +20,13 @@ export interface PendingCall {
   readonly reject: (error: Error) => void;
   /** When the call was written or last made progress. */
   activeAtMs: number;
+  /** For how many things the peer waits: while there is one, its silence does not count. */
+  holds: number;
   onAbort: (() => void) | undefined;
   /** The number the next chunk of its stream must have. */
   nextSeq: number;
+  /** Chunks that its taker has not done with. */
+  chunksHeld: number;
   settled: boolean;
 }
 
@@ -34,6 +38,15 @@ export interface PendingHost {
   /** Nobody waits for the call any more, whatever became of it. Once for each call that was added. */
   released(): void;
 }
+
+/** `taking`: the chunk is taken when it resolves. `overrun`: more chunks came than were acknowledged. */
+export type ProgressOutcome =
+  | 'taken'
+  | 'dropped'
+  | 'unknown'
+  | 'disordered'
+  | { readonly taking: Promise<unknown> }
+  | { readonly overrun: PendingCall };
 
 /** The calls that wait for an answer, and those that were given up but may still get one. */
 export class PendingCalls {
@@ -96,17 +109,39 @@ export class PendingCalls {
   }
 
   /** Hands progress to its call and restarts the idle time. Progress of a call that was given up is dropped. */
-  progressed(token: MessageId, value: ProgressValue): 'taken' | 'dropped' | 'unknown' | 'disordered' {
+  progressed(token: MessageId, value: ProgressValue): ProgressOutcome {
     const call = this.#byToken.get(token);
     if (call === undefined) return 'unknown';
     if (call.settled) return 'dropped';
     call.activeAtMs = this.#clock.monotonic();
     if (value.kind === 'chunk') {
       if (value.seq !== call.nextSeq) return 'disordered';
+      if (call.chunksHeld >= wireLimits.chunksUnacknowledged) return { overrun: call };
       call.nextSeq++;
     }
-    call.options.onProgress?.(value);
-    return 'taken';
+    const taking: unknown = call.options.onProgress?.(value);
+    if (!(taking instanceof Promise)) return 'taken';
+    call.chunksHeld++;
+    return { taking: taking.finally(() => call.chunksHeld--) };
+  }
+
+  /** Silence of this call does not count until the returned function is called, for as often as this was called. */
+  holdIdle(id: MessageId): () => void {
+    const call = this.#waiting.get(id);
+    if (call === undefined) return () => undefined;
+    this.#deadlines.remove(call);
+    call.holds++;
+    this.#deadlines.add(call);
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      const isWaiting = this.#waiting.get(id) === call;
+      if (isWaiting) this.#deadlines.remove(call);
+      call.holds--;
+      call.activeAtMs = this.#clock.monotonic();
+      if (isWaiting) this.#deadlines.add(call);
+    };
   }
 
   /** Settles every call at once: the connection is over. */

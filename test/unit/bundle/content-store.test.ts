@@ -244,6 +244,16 @@ test('removing takes the bundle and its record, and follows no link', async (t) 
   assert.deepEqual(await new ContentStore(join(home, 'none')).list(), []);
 });
 
+test('a bundle that is moved aside is out of its place at once, and off the disk soon after', async (t) => {
+  const { content, store, bundle } = await storedPlugin(t);
+  const discard = content.moveAside(bundle.indexSha256);
+  assert.deepEqual(await content.list(), []);
+  await content.clean();
+  await discard();
+  assert.deepEqual(readdirSync(store), []);
+  await content.moveAside(bundle.indexSha256)();
+});
+
 test('nothing but a sha256 names a bundle', async (t) => {
   const { content } = await storedPlugin(t);
   for (const name of ['..', '../keys', '', 'A'.repeat(64), `${'a'.repeat(64)}/..`]) {

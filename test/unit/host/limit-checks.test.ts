@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { type LimitMeans, limitChecks } from '../../../packages/host/src/limit-checks.ts';
 import { limitNames } from '../../../packages/host/src/settings/limits.ts';
 
-const tools = { setpriv: null, prlimit: '/usr/bin/prlimit', socat: null, nsenter: null, unshare: null };
+const none = { setpriv: null, socat: null, nsenter: null, mount: null, unshare: null, helper: null };
+const tools = { ...none, prlimit: '/usr/bin/prlimit' };
 const all: LimitMeans = {
   probe: { mechanism: 'bubblewrap', tools },
   seesProcesses: true,

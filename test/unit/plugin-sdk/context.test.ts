@@ -75,36 +75,6 @@ describe('the host, as a handler sees it', () => {
     ]);
     await host.shutdown();
   });
-  it('keeps state with versions', async () => {
-    const host = await testPlugin(
-      plugin(async (_, { state, projectState }) => {
-        const first = await state.set('count', 1);
-        const second = await state.set('count', 2, { ifVersion: first });
-        await assert.rejects(
-          state.set('count', 3, { ifVersion: first }),
-          (error) => error instanceof RpcError && error.is('VersionConflict'),
-        );
-        const [, checked] = await state.update([
-          { op: 'set', key: 'other', value: 'x' },
-          { op: 'check', key: 'count', if_version: second },
-        ]);
-        const listed = await state.list('c');
-        const read = await state.read('count');
-        await state.delete('count');
-        return [
-          second,
-          checked,
-          listed,
-          read,
-          (await state.get('count')) ?? 'absent',
-          (await projectState.get('count')) ?? 'absent',
-        ];
-      }),
-    );
-    const expected = [2, 2, [{ key: 'count', version: 2 }], { value: 2, version: 2 }, 'absent', 'absent'];
-    assert.deepEqual(await host.execute('run'), expected);
-    await host.shutdown();
-  });
   it('emits events', async () => {
     const host = await testPlugin(plugin((_, { emit }) => emit('saved', { file: 'a' })));
     assert.equal(await host.execute('run'), 'event-1');
@@ -141,6 +111,61 @@ describe('the host, as a handler sees it', () => {
     assert.deepEqual(await host.execute('run'), { state: [{ scope: 'global' }] });
     host.changePermissions({});
     assert.deepEqual(await host.execute('run'), {});
+    await host.shutdown();
+  });
+});
+
+describe('events, as a handler sees them', () => {
+  it('subscribes to events for as long as it runs', async () => {
+    const asked: string[] = [];
+    const note = (what: string) => (params: { readonly type: string }) => {
+      asked.push(`${what} ${params.type}`);
+      return {};
+    };
+    const host = await testPlugin(
+      plugin(async (_, { subscribe, unsubscribe }) => {
+        await subscribe('build.*');
+        await unsubscribe('build.*');
+      }),
+      { host: { subscribe_to_event: note('begin'), unsubscribe_from_event: note('end') } },
+    );
+    await host.execute('run');
+    assert.deepEqual(asked, ['begin build.*', 'end build.*']);
+    await host.shutdown();
+  });
+});
+
+describe('state, as a handler sees it', () => {
+  it('keeps state with versions', async () => {
+    const host = await testPlugin(
+      plugin(async (_, { state, projectState }) => {
+        const first = await state.set('count', 1);
+        const second = await state.set('count', 2, { ifVersion: first });
+        await assert.rejects(
+          state.set('count', 3, { ifVersion: first }),
+          (error) => error instanceof RpcError && error.is('VersionConflict'),
+        );
+        const [, checked] = await state.update([
+          { op: 'set', key: 'other', value: 'x' },
+          { op: 'check', key: 'count', if_version: second },
+        ]);
+        const listed = await state.list('c');
+        const read = await state.read('count');
+        await state.delete('count');
+        return [
+          second,
+          checked,
+          listed,
+          read,
+          (await state.get('count')) ?? 'absent',
+          (await projectState.get('count')) ?? 'absent',
+          // None that it had before: whoever read one of those does not overwrite this.
+          await state.set('count', 3),
+        ];
+      }),
+    );
+    const expected = [2, 2, [{ key: 'count', version: 2 }], { value: 2, version: 2 }, 'absent', 'absent', 3];
+    assert.deepEqual(await host.execute('run'), expected);
     await host.shutdown();
   });
 });

@@ -8,8 +8,10 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { parse } from 'smol-toml';
 import { calculator } from '../../../plugins/calculator/src/calculator.ts';
 import { datePlugin } from '../../../plugins/date/src/date.ts';
+import { fileWatchPlugin } from '../../../plugins/file_watch/src/file-watch.ts';
 import { gitPlugin } from '../../../plugins/git/src/git.ts';
 import { httpRequestPlugin } from '../../../plugins/http_request/src/http-request.ts';
+import { timerPlugin } from '../../../plugins/timer/src/timer.ts';
 
 const folder = join(import.meta.dirname, '../../../plugins');
 
@@ -122,3 +124,31 @@ describe('the shipped plugins', () => {
     refuses(schemaOf('roman', 'roman', 'input'), [{ number: 0 }, { number: 4000 }, { number: 1.5 }, { number: '1' }]);
   });
 });
+
+describe('the shipped triggers', () => {
+  it('on the SDK do exactly what their manifests declare', () => {
+    const declared = (name: string) => read(name).capabilities.map(({ kind, name: own }) => ({ kind, name: own }));
+    const timer = timerPlugin({ now: () => 0, after: () => () => undefined });
+    assert.deepEqual([...timer.capabilities].sort(byName), declared('timer').sort(byName));
+    assert.deepEqual(fileWatchPlugin(() => () => undefined).capabilities, declared('file_watch'));
+  });
+
+  it('have schemas of their configurations that say yes and no', () => {
+    for (const [name, trigger, right, wrong] of [
+      ['timer', 'cron', { expression: '* * * * *', missed: 'once', data: [1] }, { expression: '* * * * *', zone: 'x' }],
+      ['timer', 'interval', { seconds: 0.1 }, { seconds: 0 }],
+      ['file_watch', 'files', { path: '/x', events: ['created'] }, { path: 'x' }],
+    ] as const) {
+      const file = read(name).capabilities.find((capability) => capability.name === trigger)?.config;
+      const check = new Ajv2020({ strict: true }).compile(
+        JSON.parse(readFileSync(join(folder, name, String(file)), 'utf8')),
+      );
+      accepts(check, [right]);
+      refuses(check, [wrong, {}]);
+    }
+  });
+});
+
+function byName(one: { readonly name: string }, other: { readonly name: string }): number {
+  return one.name < other.name ? -1 : 1;
+}

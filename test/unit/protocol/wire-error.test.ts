@@ -24,6 +24,7 @@ test('every wire error has its number', () => {
     QuotaExceeded: -32060,
     UnsupportedMessage: -32061,
     NetworkFailed: -32062,
+    StorageFailed: -32063,
   });
 });
 

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { AuditFilter, AuditRecord, Host } from '@mmm/host';
+import type { AuditFilter, AuditRecord, HostClient } from '@mmm/host';
 import { safeText } from '@mmm/host/display';
 import { MmmError } from '@mmm/protocol';
 import type { Command } from 'commander';
@@ -40,7 +40,7 @@ function addList(audit: Command, registry: Registry): void {
       registry.select(
         (io) =>
           withHostToRead(io, options, async (host) => {
-            const entries = host.audit.list(await filterOf(options));
+            const entries = await host.audit.list(await filterOf(options));
             print(io, options, { entries }, entries.length === 0 ? 'No entries.' : entries.map(entryText).join('\n'));
             return exitCodes.ok;
           }),
@@ -78,9 +78,9 @@ function addVerify(audit: Command, registry: Registry): void {
         (io) =>
           withHostToRead(io, options, async (host) => {
             const { AuditLog } = await import('@mmm/host');
-            const result = file === undefined ? host.audit.verify() : AuditLog.verify(existing(io, file));
+            const result = file === undefined ? await host.audit.verify() : AuditLog.verify(existing(io, file));
             const { entries, problem } = result;
-            const head = file === undefined ? host.audit.head().hash : null;
+            const head = file === undefined ? (await host.audit.head()).hash : null;
             const document = { intact: problem === undefined, entries, head, problem: problem ?? null };
             const text =
               problem === undefined
@@ -111,21 +111,26 @@ function addExport(audit: Command, registry: Registry): void {
     );
 }
 
-async function exportAll(io: Io, options: GlobalOptions & { readonly output?: string }, host: Host): Promise<number> {
+async function exportAll(
+  io: Io,
+  options: GlobalOptions & { readonly output?: string },
+  host: HostClient,
+): Promise<number> {
   const { output } = options;
-  const { problem } = host.audit.verify();
+  const { problem } = await host.audit.verify();
   if (problem !== undefined) note(io, `The log was changed: ${problem.file}, line ${problem.line}: ${problem.reason}.`);
   const code = problem === undefined ? exitCodes.ok : exitCodes.findings;
-  const head = host.audit.head().hash;
+  const { hash: head } = await host.audit.head();
   if (output !== undefined) {
-    const entries = writeLines(io, output, host.audit.lines(), 0o600);
+    const entries = await writeLines(io, output, host.audit.lines(), 0o600);
     const text = `Wrote ${entries} entries to ${output}.\n  head ${head}`;
     print(io, options, { file: output, entries, head, problem: problem ?? null }, text);
   } else if (options.json === true) {
-    const entries = [...host.audit.lines()].map((line) => JSON.parse(line) as unknown);
+    const entries: unknown[] = [];
+    for await (const line of host.audit.lines()) entries.push(JSON.parse(line));
     print(io, options, { file: null, entries, head, problem: problem ?? null }, '');
   } else {
-    for (const line of host.audit.lines()) io.stdout.write(`${line}\n`);
+    for await (const line of host.audit.lines()) io.stdout.write(`${line}\n`);
   }
   return code;
 }

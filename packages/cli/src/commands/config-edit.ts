@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
-import type { ConfigReport, Host, PluginConfig } from '@mmm/host';
+import type { ConfigReport, HostClient, PluginConfig } from '@mmm/host';
 import { safeText } from '@mmm/host/display';
 import { MmmError } from '@mmm/protocol';
 import type { Io } from '../io.ts';
@@ -17,7 +17,7 @@ import { type GlobalOptions, note } from '../output.ts';
 export async function editConfig(
   io: Io,
   options: GlobalOptions,
-  host: Host,
+  host: HostClient,
   id: string,
 ): Promise<ConfigReport | undefined> {
   const editor = [io.env.VISUAL, io.env.EDITOR].find((name) => name !== undefined && name.trim() !== '');

@@ -1,4 +1,4 @@
-import type { ConfigField, ConfigReport, Host, PluginConfig } from '@mmm/host';
+import type { ConfigField, ConfigReport, HostClient, PluginConfig } from '@mmm/host';
 import { safeText } from '@mmm/host/display';
 import { MmmError } from '@mmm/protocol';
 import type { Command } from 'commander';
@@ -132,7 +132,7 @@ async function readPairs(io: Io, pairs: readonly Pair[]): Promise<ReadonlyMap<st
 }
 
 async function setPairs(
-  host: Host,
+  host: HostClient,
   id: string,
   pairs: readonly Pair[],
   given: ReadonlyMap<string, string>,

@@ -1,13 +1,12 @@
-import type { Host, PermissionReport, PluginInfo, WaitingUpdate } from '@mmm/host';
+import type { PermissionReport, PluginInfo, WaitingUpdate } from '@mmm/host';
 import { safeText } from '@mmm/host/display';
-import { MmmError } from '@mmm/protocol';
 import type { Command } from 'commander';
-import { askForMissing, mayAsk, TerminalPrompter } from '../consent.ts';
+import { askForMissing, TerminalPrompter } from '../consent.ts';
 import type { Io } from '../io.ts';
 import { withHost, withHostToRead } from '../open-host.ts';
-import { exitCodes, type GlobalOptions, note, print } from '../output.ts';
+import { exitCodes, note, print } from '../output.ts';
 import { type Registry, withExamples, withGlobals } from '../program.ts';
-import { stepText, updateText, waitingOf } from '../update-text.ts';
+import { stepText, updateText } from '../update-text.ts';
 
 /** `grant`, `revoke`, `permissions`, `update`: what users agree to and take back. */
 export function addConsentCommands(plugin: Command, registry: Registry): void {
@@ -42,7 +41,6 @@ export function addConsentCommands(plugin: Command, registry: Registry): void {
         options,
       ),
     );
-  addUpdate(plugin, registry);
 }
 
 function addGrant(plugin: Command, registry: Registry): void {
@@ -110,76 +108,6 @@ function usesText(used: PermissionReport['permissions'][number]['used']): string
 
 function times(count: number): string {
   return count === 1 ? 'once' : `${count} times`;
-}
-
-function addUpdate(plugin: Command, registry: Registry): void {
-  const update = withGlobals(plugin.command('update'))
-    .description('show an update that waits because it asks for more, and accept it')
-    .argument('<plugin>', 'its name')
-    .option('--grant <permission...>', 'grant these permissions, each by name')
-    .option('--grant-requested', 'grant everything it asks for, except critical permissions')
-    .option('--drop', 'forget the update; the version that is installed stays')
-    .action((id: string, options) =>
-      registry.select((io) => withHost(io, options, (host) => decideUpdate(io, options, host, id)), options),
-    );
-  withExamples(
-    update,
-    ['mmm plugin update fetcher', 'mmm plugin update fetcher --grant network=api.example.com:443'],
-    'An update that asks for more than you agreed to is put by: the version before keeps running until you decide.',
-  );
-}
-
-interface UpdateOptions extends GlobalOptions {
-  readonly grant?: readonly string[];
-  readonly grantRequested?: boolean;
-  readonly drop?: boolean;
-}
-
-async function decideUpdate(io: Io, options: UpdateOptions, host: Host, id: string): Promise<number> {
-  const info = await host.info(id);
-  if (options.drop === true) {
-    const dropped = await host.dropUpdate(id);
-    const { version } = info.update ?? { version: '' };
-    const text = dropped ? `Dropped ${id} ${version}; ${info.version} stays.` : `No update of ${id} waits.`;
-    print(io, options, { id, dropped }, text);
-    return exitCodes.ok;
-  }
-  if (info.update !== null && 'problem' in info.update) {
-    const { version, problem } = info.update;
-    const message =
-      `The update of ${id} to ${version} cannot be used: ${problem} ` +
-      `Forget it with: mmm plugin update ${id} --drop`;
-    throw new MmmError('USAGE', message, { argument: id });
-  }
-  const update = waitingOf(info);
-  if (update === undefined) {
-    print(io, options, { id, update: null, updated: null }, `No update of ${id} waits.`);
-    return exitCodes.ok;
-  }
-  const keys = await keysFor(io, options, info, update);
-  const report = keys.length === 0 ? undefined : await host.grant(id, keys);
-  const updated = report?.updated ?? null;
-  print(
-    io,
-    options,
-    { id, update, updated },
-    updated === null ? await waitingText(info, update) : `Updated ${id} to ${updated}.`,
-  );
-  return updated === null ? exitCodes.consent : exitCodes.ok;
-}
-
-async function keysFor(
-  io: Io,
-  options: UpdateOptions,
-  info: PluginInfo,
-  update: WaitingUpdate,
-): Promise<readonly string[]> {
-  const requested = update.permissions
-    .filter(({ status, risk }) => status === 'missing' && risk !== 'critical')
-    .map(({ key }) => key);
-  const named = [...(options.grant ?? []), ...(options.grantRequested === true ? requested : [])];
-  if (named.length > 0 || !mayAsk(io, options)) return named;
-  return await askForUpdate(io, info, update);
 }
 
 /** Shows what is different, then asks about what is missing. Returns the keys that were allowed. */

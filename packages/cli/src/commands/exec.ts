@@ -1,11 +1,10 @@
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { safeText } from '@mmm/host/display';
-import { MmmError, type ProgressValue, wireLimits } from '@mmm/protocol';
+import { MmmError, type ProgressValue } from '@mmm/protocol';
 import type { Command } from 'commander';
 import { mayAsk, TerminalPrompter } from '../consent.ts';
 import { formatOutput } from '../format-output.ts';
-import { type Io, readFileUpTo, readStdin } from '../io.ts';
+import type { Io } from '../io.ts';
+import { readJson } from '../json-argument.ts';
 import { withHost } from '../open-host.ts';
 import { exitCodes, type GlobalOptions, note, print } from '../output.ts';
 import { type Registry, withExamples, withGlobals } from '../program.ts';
@@ -21,18 +20,13 @@ export function addExecCommand(plugin: Command, registry: Registry): void {
     .option('--timeout <seconds>', 'the most to wait for the whole call')
     .option('--fail-fast', 'fail at once when the plugin waits for its restart, instead of waiting with it')
     .option('--unconfined <name>', 'run this plugin WITHOUT a sandbox; must repeat its name, recorded in the audit log')
+    .option('--landlock <name>', 'run it by Landlock where bubblewrap does not work; must repeat its name, recorded')
     .action((id: string, capability: string, options) =>
       registry.select(async (io) => {
-        const input = await readInput(io, options.input);
+        const input = await readJson(io, '--input', options.input);
         const timeoutMs = options.timeout === undefined ? undefined : milliseconds(options.timeout);
-        const unconfined: string | undefined = options.unconfined;
-        if (unconfined !== undefined && unconfined !== id) {
-          throw new MmmError(
-            'USAGE',
-            `--unconfined names "${unconfined}", but the plugin called is "${id}". It must repeat the plugin's name.`,
-            { argument: '--unconfined' },
-          );
-        }
+        const unconfined = repeatedName('--unconfined', options.unconfined, id);
+        const landlock = repeatedName('--landlock', options.landlock, id);
         const prompter = await terminalPrompter(io, options);
         return await withHost(
           io,
@@ -53,6 +47,7 @@ export function addExecCommand(plugin: Command, registry: Registry): void {
           },
           {
             ...(unconfined === undefined ? {} : { sandboxNoneFor: [unconfined] }),
+            ...(landlock === undefined ? {} : { sandboxLandlockFor: [landlock] }),
             ...(prompter === undefined ? {} : { prompter }),
           },
         );
@@ -63,6 +58,13 @@ export function addExecCommand(plugin: Command, registry: Registry): void {
     'mmm plugin exec calculator calculate --input @input.json --json',
     `echo '{"expression":"1/3"}' | mmm plugin exec calculator calculate --input -`,
   ]);
+}
+
+/** What weakens the confinement of one plugin names it, so that it cannot be a habit. */
+function repeatedName(option: string, name: string | undefined, id: string): string | undefined {
+  if (name === undefined || name === id) return name;
+  const message = `${option} names "${name}", but the plugin called is "${id}". It must repeat the plugin's name.`;
+  throw new MmmError('USAGE', message, { argument: option });
 }
 
 /** Asks at the terminal for what a start or a first use needs, unless its input is what standard input is for. */
@@ -90,43 +92,4 @@ function milliseconds(text: string): number {
       argument: '--timeout',
     });
   return seconds * 1000;
-}
-
-async function readInput(io: Io, text: string): Promise<unknown> {
-  const { json, place } = await inputText(io, text);
-  if (json.trim() === '') {
-    throw usage(`There is nothing in ${place}. Give JSON, such as {} for an empty input.`);
-  }
-  try {
-    return JSON.parse(json);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw usage(`The input from ${place} is not JSON: ${safeText(reason)}. ${advice(io, text)}`);
-  }
-}
-
-async function inputText(io: Io, text: string): Promise<{ readonly json: string; readonly place: string }> {
-  if (text !== '-' && !text.startsWith('@')) return { json: text, place: '--input' };
-  const place = text === '-' ? 'standard input' : text.slice(1);
-  try {
-    const json =
-      text === '-'
-        ? await readStdin(io, wireLimits.messageBytesMax)
-        : await readFileUpTo(resolve(io.cwd, place), wireLimits.messageBytesMax);
-    // Editors of some systems begin a file with a mark that is no JSON.
-    return { json: json.replace(/^\uFEFF/, ''), place };
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw usage(`The input cannot be read from ${place}: ${reason}`);
-  }
-}
-
-function advice(io: Io, text: string): string {
-  if (text === '-' || text.startsWith('@')) return 'It must be one JSON document.';
-  if (existsSync(resolve(io.cwd, text))) return `To read it from that file: --input @${text}`;
-  return `Quote it for your shell: --input '{"key":"value"}'`;
-}
-
-function usage(message: string): MmmError<'USAGE'> {
-  return new MmmError('USAGE', message, { argument: '--input' });
 }

@@ -1,4 +1,4 @@
-import type { Host, InstallReport } from '@mmm/host';
+import type { HostClient, InstallOptions, InstallReport } from '@mmm/host';
 import type { Command } from 'commander';
 import { askForMissing, mayAsk, TerminalPrompter } from '../consent.ts';
 import type { Io } from '../io.ts';
@@ -9,6 +9,7 @@ import { type Registry, withExamples, withGlobals } from '../program.ts';
 import { trustText } from '../trust-text.ts';
 import { similarText, stepNotice, stepText, waitingOf } from '../update-text.ts';
 import { askForUpdate, waitingText } from './consent.ts';
+import { reloadText } from './reload.ts';
 
 /** `install`, `remove`: what brings plugins in and out. */
 export function addInstallCommands(plugin: Command, registry: Registry): void {
@@ -46,10 +47,9 @@ function addInstall(plugin: Command, registry: Registry): void {
       registry.select(
         (io) =>
           withHost(io, options, async (host) => {
-            const installed = await host.install(sourceIn(io, path), {
+            return await installFrom(io, options, host, sourceIn(io, path), {
               grantRequested: options.grantRequested === true,
               hooks: options.hooks,
-              signal: io.interrupted,
               ...(options.allowDowngrade === true ? { allowDowngrade: true } : {}),
               ...(options.grant === undefined ? {} : { grant: options.grant }),
               ...(options.allowUnsigned === undefined ? {} : { allowUnsigned: options.allowUnsigned }),
@@ -58,12 +58,6 @@ function addInstall(plugin: Command, registry: Registry): void {
                 ? {}
                 : { allowPublisherChange: options.allowPublisherChange }),
             });
-            const careful = similarText(installed.id, installed.similar);
-            if (careful !== undefined && options.json !== true) note(io, careful);
-            const report = await decide(io, options, host, installed);
-            print(io, options, report, await installText(report, host));
-            if (report.missing.length > 0) return exitCodes.consent;
-            return report.step?.state === 'failed' ? exitCodes.crashed : exitCodes.ok;
           }),
         options,
       ),
@@ -81,8 +75,25 @@ function addInstall(plugin: Command, registry: Registry): void {
   );
 }
 
+/** Installs what lies there, asks about what is missing where it may, and says what came of it. */
+export async function installFrom(
+  io: Io,
+  options: GlobalOptions,
+  host: HostClient,
+  source: string,
+  flags: InstallOptions,
+): Promise<number> {
+  const installed = await host.install(source, { ...flags, signal: io.interrupted });
+  const careful = similarText(installed.id, installed.similar);
+  if (careful !== undefined && options.json !== true) note(io, careful);
+  const report = await decide(io, options, host, installed);
+  print(io, options, report, await installText(report, host));
+  if (report.missing.length > 0) return exitCodes.consent;
+  return report.step?.state === 'failed' ? exitCodes.crashed : exitCodes.ok;
+}
+
 /** At a terminal what is missing is asked for at once; elsewhere it stays missing. */
-async function decide(io: Io, options: GlobalOptions, host: Host, report: InstallReport): Promise<InstallReport> {
+async function decide(io: Io, options: GlobalOptions, host: HostClient, report: InstallReport): Promise<InstallReport> {
   if (report.missing.length === 0 || !mayAsk(io, options)) return report;
   const info = await host.info(report.id);
   const update = report.change === 'waiting' ? waitingOf(info) : undefined;
@@ -100,7 +111,7 @@ async function terminalPrompter(io: Io): Promise<TerminalPrompter> {
   return new TerminalPrompter(io, systemClock, { once: false });
 }
 
-async function installText(report: InstallReport, host: Host): Promise<string> {
+async function installText(report: InstallReport, host: HostClient): Promise<string> {
   const { id, trust, granted, missing } = report;
   if (report.change === 'waiting') {
     const info = await host.info(id);
@@ -113,6 +124,7 @@ async function installText(report: InstallReport, host: Host): Promise<string> {
   }
   if (granted.length > 0) lines.push(`Granted: ${granted.join(', ')}`);
   if (report.step !== null) lines.push(stepText(id, report.step));
+  if (report.reload?.outcome === 'switched') lines.push(reloadText(report.reload));
   if (missing.length > 0) {
     const { grantCommand } = await import('@mmm/host');
     lines.push(`It will not start before you decide on: ${missing.join(', ')}`, `  ${grantCommand(id, missing)}`);

@@ -1,6 +1,6 @@
 import { createPublicKey } from 'node:crypto';
 import type { PublicKeyInfo } from '@mmm/bundle';
-import type { Host } from '@mmm/host';
+import type { HostClient } from '@mmm/host';
 import { MmmError } from '@mmm/protocol';
 import { type Command, Option } from 'commander';
 import { withHostToRead } from '../open-host.ts';
@@ -29,7 +29,7 @@ export function addKeyExport(key: Command, registry: Registry): void {
           withHostToRead(io, options, async (host) => {
             const found = await findKey(host, name);
             const { keyid, publicKey, fingerprint } = found;
-            const statement = options.rotation === true ? rotationTo(host, found) : undefined;
+            const statement = options.rotation === true ? await rotationTo(host, found) : undefined;
             const text = statement ?? (options.format === 'pem' ? pemOf(publicKey) : `${publicKey}\n`);
             const { output } = options;
             if (output !== undefined) writeTextFile(io, output, text, 0o644);
@@ -55,16 +55,16 @@ export function addKeyExport(key: Command, registry: Registry): void {
 
 type NamedKey = PublicKeyInfo & { readonly name: string };
 
-async function findKey(host: Host, name: string | undefined): Promise<NamedKey> {
+async function findKey(host: HostClient, name: string | undefined): Promise<NamedKey> {
   const own = await host.keys.list();
-  const trusted = host.trust.list();
+  const trusted = await host.trust.list();
   const found = own.find((key) => key.name === name) ?? trusted.find((key) => key.name === name || key.keyid === name);
   // The ring says which of several is meant without a name, and that there is none.
   return found ?? (await host.keys.get(name));
 }
 
-function rotationTo({ trust }: Host, { name, keyid }: NamedKey): string {
-  const statement = trust.rotationTo(keyid);
+async function rotationTo({ trust }: HostClient, { name, keyid }: NamedKey): Promise<string> {
+  const statement = await trust.rotationTo(keyid);
   if (statement !== undefined) return statement;
   const message = `There is no rotation: the key "${name}" (${keyid}) is not known to have taken over from another.`;
   throw new MmmError('KEY_NOT_FOUND', message, { key: name, known: [] });

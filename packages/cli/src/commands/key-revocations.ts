@@ -1,5 +1,5 @@
-import type { StoredRevocations } from '@mmm/bundle';
-import type { Host, RevocationsReport } from '@mmm/host';
+import type { StoredRevocations, TrustedKey } from '@mmm/bundle';
+import type { HostClient, RevocationsReport } from '@mmm/host';
 import { safeText } from '@mmm/host/display';
 import { MmmError } from '@mmm/protocol';
 import type { Command } from 'commander';
@@ -32,7 +32,7 @@ function addImport(revocations: Command, registry: Registry): void {
               io,
               options,
               documentOf(report),
-              [`${news}: ${sentenceOf(report.list, host)}`, fingerprintOf(report)].join('\n'),
+              [`${news}: ${sentenceOf(report.list, await host.trust.list())}`, fingerprintOf(report)].join('\n'),
             );
             return exitCodes.ok;
           }),
@@ -49,13 +49,14 @@ function addList(revocations: Command, registry: Registry): void {
       registry.select(
         (io) =>
           withHostToRead(io, options, async (host) => {
-            const lists = host.trust.revocations();
-            const document = { lists: lists.map((list) => listDocument(list, nameOf(list.signedBy, host))) };
+            const lists = await host.trust.revocations();
+            const known = await host.trust.list();
+            const document = { lists: lists.map((list) => listDocument(list, nameOf(list.signedBy, known))) };
             print(
               io,
               options,
               document,
-              lists.length === 0 ? 'No revocation lists.' : lists.map((list) => listText(list, host)).join('\n'),
+              lists.length === 0 ? 'No revocation lists.' : lists.map((list) => listText(list, known)).join('\n'),
             );
             return exitCodes.ok;
           }),
@@ -95,7 +96,7 @@ function addNew(revocations: Command, registry: Registry): void {
   );
 }
 
-async function issue(io: Io, options: NewOptions, host: Host): Promise<number> {
+async function issue(io: Io, options: NewOptions, host: HostClient): Promise<number> {
   const { systemClock } = await import('@mmm/host');
   const { signer, key: keys = [], bundle: bundles = [], reason, output } = options;
   const wrong = bundles.find((sha256) => !/^[0-9a-f]{64}$/i.test(sha256));
@@ -108,7 +109,7 @@ async function issue(io: Io, options: NewOptions, host: Host): Promise<number> {
   const report = await host.issueRevocations(signer === undefined ? wanted : { ...wanted, key: signer });
   writeTextFile(io, output, report.statement, 0o644);
   const lines = [
-    `Wrote ${output}. In force here: ${sentenceOf(report.list, host)}`,
+    `Wrote ${output}. In force here: ${sentenceOf(report.list, await host.trust.list())}`,
     fingerprintOf(report),
     'Elsewhere it counts once it was imported: mmm key revocations import FILE',
   ];
@@ -129,23 +130,30 @@ function fingerprintOf({ issuer }: RevocationsReport): string {
   return `  fingerprint  ${issuer.fingerprint}`;
 }
 
-function sentenceOf({ version, expires, signedBy, keys, bundles }: StoredRevocations, host: Host): string {
+function sentenceOf(
+  { version, expires, signedBy, keys, bundles }: StoredRevocations,
+  known: readonly TrustedKey[],
+): string {
   const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;
   const what = `${count(keys.length, 'key')}, ${count(bundles.length, 'bundle')}`;
-  return `list ${version} of "${nameOf(signedBy, host)}" revokes ${what}; it holds until ${expires}.`;
+  return `list ${version} of "${nameOf(signedBy, known)}" revokes ${what}; it holds until ${expires}.`;
 }
 
-function listText(list: StoredRevocations, host: Host): string {
+function listText(list: StoredRevocations, known: readonly TrustedKey[]): string {
   const entry = (what: string, id: string, at: string, reason: string): string =>
     `  ${what} ${id}  ${at}  ${safeText(reason, 400)}`;
   return [
-    sentenceOf(list, host),
-    `  signed by ${host.trust.find(list.signedBy)?.fingerprint ?? list.signedBy}`,
+    sentenceOf(list, known),
+    `  signed by ${keyOf(list.signedBy, known)?.fingerprint ?? list.signedBy}`,
     ...list.keys.map(({ keyid, at, reason }) => entry('key   ', keyid, at, reason)),
     ...list.bundles.map(({ sha256, at, reason }) => entry('bundle', sha256, at, reason)),
   ].join('\n');
 }
 
-function nameOf(keyid: string, { trust }: Host): string {
-  return trust.find(keyid)?.name ?? keyid;
+function nameOf(keyid: string, known: readonly TrustedKey[]): string {
+  return keyOf(keyid, known)?.name ?? keyid;
+}
+
+function keyOf(keyid: string, known: readonly TrustedKey[]): TrustedKey | undefined {
+  return known.find((key) => key.keyid === keyid);
 }

@@ -1,5 +1,5 @@
 import type { SigningKeyInfo, TrustedKey } from '@mmm/bundle';
-import type { Host } from '@mmm/host';
+import type { HostClient } from '@mmm/host';
 import { MmmError } from '@mmm/protocol';
 import { type Command, Option } from 'commander';
 import type { Io } from '../io.ts';
@@ -69,13 +69,14 @@ function addList(key: Command, registry: Registry): void {
         (io) =>
           withHostToRead(io, options, async (host) => {
             const own = await host.keys.list();
-            const trusted = host.trust.list();
+            const trusted: KnownKey[] = [];
+            for (const key of await host.trust.list()) trusted.push(await knownKey(key, host));
             const document = {
               own: own.map(({ name, keyid, publicKey, fingerprint }) => ({ name, keyid, publicKey, fingerprint })),
-              trusted: trusted.map((entry) => trustedDocument(entry, host)),
+              trusted: trusted.map(trustedDocument),
             };
             const text =
-              trusted.length + own.length === 0 ? 'No keys. Make one with: mmm key new' : keysText(trusted, own, host);
+              trusted.length + own.length === 0 ? 'No keys. Make one with: mmm key new' : keysText(trusted, own);
             print(io, options, document, text);
             return exitCodes.ok;
           }),
@@ -84,7 +85,17 @@ function addList(key: Command, registry: Registry): void {
     );
 }
 
-function trustedDocument(entry: TrustedKey, { trust }: Host): Record<string, unknown> {
+/** A trusted key with what else is known about it. */
+interface KnownKey extends TrustedKey {
+  readonly revocation: Awaited<ReturnType<HostClient['trust']['revocationOf']>>;
+  readonly publisher: string;
+}
+
+async function knownKey(key: TrustedKey, { trust }: HostClient): Promise<KnownKey> {
+  return { ...key, revocation: await trust.revocationOf(key.keyid), publisher: await trust.publisherOf(key.keyid) };
+}
+
+function trustedDocument(entry: KnownKey): Record<string, unknown> {
   return {
     name: entry.name,
     keyid: entry.keyid,
@@ -93,21 +104,21 @@ function trustedDocument(entry: TrustedKey, { trust }: Host): Record<string, unk
     role: entry.role,
     scopes: entry.scopes,
     notAfter: entry.notAfter ?? null,
-    revoked: trust.revocationOf(entry.keyid) ?? null,
+    revoked: entry.revocation ?? null,
     successor: entry.successor ?? null,
-    publisher: trust.publisherOf(entry.keyid),
+    publisher: entry.publisher,
   };
 }
 
 /** Three lines a key: who may sign what, what people compare, and the public key as others need it. */
-function keysText(trusted: readonly TrustedKey[], own: readonly SigningKeyInfo[], { trust }: Host): string {
+function keysText(trusted: readonly KnownKey[], own: readonly SigningKeyInfo[]): string {
   const isOwn = (keyid: string): boolean => own.some((key) => key.keyid === keyid);
   const rows = trusted.map((entry) => [
     entry.name,
     entry.keyid,
     entry.role,
     entry.scopes.join(','),
-    stateOf(entry, trust.revocationOf(entry.keyid) !== undefined),
+    stateOf(entry, entry.revocation !== undefined),
     isOwn(entry.keyid) ? 'own' : '',
   ]);
   const untrusted = own.filter(({ keyid }) => !trusted.some((entry) => entry.keyid === keyid));
@@ -154,7 +165,7 @@ function addRevoke(key: Command, registry: Registry): void {
         (io) =>
           withHost(io, options, async (host) => {
             const { keyid, fingerprint, successor, ...revoked } = await host.revokeKey(name, options.reason);
-            const next = successor && host.trust.find(successor.keyid);
+            const next = successor && (await host.trust.find(successor.keyid));
             const lines = [`Revoked "${revoked.name}".`, `  fingerprint  ${fingerprint}`];
             if (next !== undefined && next.revoked === undefined) {
               lines.push(
@@ -178,7 +189,7 @@ interface TrustOptions extends GlobalOptions {
   readonly replace?: boolean;
 }
 
-async function trustKey(io: Io, options: TrustOptions, host: Host, text: string): Promise<number> {
+async function trustKey(io: Io, options: TrustOptions, host: HostClient, text: string): Promise<number> {
   const { name, scope: scopes, role, replace = false } = options;
   if (scopes === undefined) {
     throw new MmmError(
@@ -188,7 +199,7 @@ async function trustKey(io: Io, options: TrustOptions, host: Host, text: string)
     );
   }
   const publicKey = text.startsWith('@') ? (await readTextFile(io, text.slice(1))).trim() : text;
-  const known = host.trust.list();
+  const known = await host.trust.list();
   const { describeTrust, systemClock } = await import('@mmm/host');
   const notAfter =
     options.expires && parseTime('--expires', options.expires, 'future', systemClock.now()).toISOString();
@@ -199,7 +210,7 @@ async function trustKey(io: Io, options: TrustOptions, host: Host, text: string)
   const was = before === undefined ? undefined : describeTrust(before);
   const said = was === undefined ? `as ${now}` : was === now ? `already, as ${now}` : `as ${now}; it was ${was}`;
   const document = {
-    ...trustedDocument(trusted, host),
+    ...trustedDocument(await knownKey(trusted, host)),
     before: before === undefined ? null : { name: before.name, scopes: before.scopes },
   };
   print(io, options, document, `Trusted ${said}.\n  fingerprint  ${trusted.fingerprint}`);

@@ -11,9 +11,11 @@ import { addExecCommand } from './exec.ts';
 import { addInspectCommand } from './inspect.ts';
 import { addInstallCommands } from './install.ts';
 import { addPluginDoctorCommand } from './plugin-doctor.ts';
+import { addReloadCommands } from './reload.ts';
 import { addResetCommand } from './reset.ts';
 import { addShowCommands } from './show.ts';
 import { addStatsCommand } from './stats.ts';
+import { addUpdateCommand } from './update.ts';
 
 /** `mmm plugin …`, one group of commands a file. */
 export function addPluginCommands(program: Command, registry: Registry): void {
@@ -27,10 +29,12 @@ export function addPluginCommands(program: Command, registry: Registry): void {
   addStatsCommand(plugin, registry);
   addPluginDoctorCommand(plugin, registry);
   addExecCommand(plugin, registry);
+  addReloadCommands(plugin, registry);
   addResetCommand(plugin, registry);
   addConfigCommands(plugin, registry);
   addSwitchCommands(plugin, registry);
   addConsentCommands(plugin, registry);
+  addUpdateCommand(plugin, registry);
 }
 
 function addSwitchCommands(plugin: Command, registry: Registry): void {

@@ -1,11 +1,13 @@
-import type { LogLine, PluginInfo, PluginSummary } from '@mmm/host';
+import type { HostClient, LogLine, LogOptions, PluginInfo, PluginSummary } from '@mmm/host';
 import { safeText } from '@mmm/host/display';
-import { MmmError } from '@mmm/protocol';
+import { logLevel, MmmError } from '@mmm/protocol';
 import type { Command } from 'commander';
 import { capabilityLines } from '../capability-text.ts';
+import type { Io } from '../io.ts';
 import { limitLines } from '../limit-lines.ts';
 import { withHostToRead } from '../open-host.ts';
-import { exitCodes, note, print, styler, table } from '../output.ts';
+import { exitCodes, type GlobalOptions, note, print, styler, table } from '../output.ts';
+import { parseTime } from '../parse-time.ts';
 import { type Registry, withGlobals } from '../program.ts';
 import { stepText } from '../update-text.ts';
 import { configDocument, configSummary } from './config.ts';
@@ -64,17 +66,48 @@ function addLogs(plugin: Command, registry: Registry): void {
     .description("print the last lines of a plugin's log")
     .argument('<plugin>', 'its name')
     .option('--lines <n>', 'how many', '200')
+    .option('--since <time>', 'only from then on: a time before now (30m, 24h, 7d), a date or a moment')
+    .option('--level <level>', 'only this level and those above it: trace, debug, info, warn or error')
+    .option('-f, --follow', 'go on printing what is logged, until Ctrl-C')
     .action((id: string, options) =>
       registry.select(
         (io) =>
           withHostToRead(io, options, async (host) => {
-            const lines = await host.logs(id, { lines: wholeNumber('--lines', options.lines) });
+            const count = wholeNumber('--lines', options.lines);
+            if (options.follow === true) return await follow(io, options, host, id, count);
+            const { systemClock } = await import('@mmm/host');
+            const wanted = wantedLines(options, systemClock.now());
+            const lines = await host.logs(id, { lines: count, ...wanted });
             print(io, options, { lines }, lines.map(logText).join('\n'));
             return exitCodes.ok;
           }),
         options,
       ),
     );
+}
+
+/** With --json one document a line, because there is no last one. */
+async function follow(io: Io, options: GlobalOptions, host: HostClient, id: string, lines: number): Promise<number> {
+  for await (const line of host.followLog(id, { lines, signal: io.interrupted })) {
+    print(io, options, line, logText(line));
+  }
+  return exitCodes.ok;
+}
+
+function wantedLines(
+  { since, level }: { readonly since?: string; readonly level?: string },
+  nowMs: number,
+): LogOptions {
+  const known = logLevel.safeParse(level);
+  if (level !== undefined && !known.success) {
+    const levels = logLevel.options.join(', ');
+    const message = `--level takes one of ${levels}, not "${safeText(level, 40)}".`;
+    throw new MmmError('USAGE', message, { argument: '--level' });
+  }
+  return {
+    ...(since === undefined ? {} : { since: parseTime('--since', since, 'past', nowMs) }),
+    ...(known.success ? { level: known.data } : {}),
+  };
 }
 
 function logText({ at, stream, level, message, fields }: LogLine): string {
@@ -152,6 +185,7 @@ async function infoText(info: PluginInfo, style: ReturnType<typeof styler>): Pro
     ...configSummary(info.id, info.configuration),
     'Confinement on this machine:',
     ...Object.entries(info.enforcement).map(([dimension, level]) => `  ${dimension.padEnd(12)} ${level}`),
+    `Values kept in the host: ${info.storedValues.keys} keys, ${(info.storedValues.bytes / 1024).toFixed(1)} KB`,
     'Limits:',
     ...limitLines(info.limits),
   ];

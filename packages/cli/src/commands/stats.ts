@@ -1,4 +1,4 @@
-import type { Host, PluginHealth, PluginStatistics } from '@mmm/host';
+import type { HostClient, PluginHealth, PluginStatistics } from '@mmm/host';
 import { safeText } from '@mmm/host/display';
 import { MmmError } from '@mmm/protocol';
 import type { Command } from 'commander';
@@ -50,7 +50,7 @@ function notTogether(id: string | undefined): MmmError<'USAGE'> {
   return new MmmError('USAGE', message, { argument: '--prometheus' });
 }
 
-async function rowsOf(host: Host, id: string | undefined): Promise<readonly Row[]> {
+async function rowsOf(host: HostClient, id: string | undefined): Promise<readonly Row[]> {
   if (id !== undefined) await host.plugin(id);
   const rows: Row[] = [];
   for (const health of await host.health()) {
@@ -120,6 +120,8 @@ function detailText({ id, statistics, health }: Row): string {
     ['received', `${bytesText(counters.bytesIn)} in ${counters.messagesIn} messages`],
     ['sent', `${bytesText(counters.bytesOut)} in ${counters.messagesOut} messages`],
     ['denied', String(counters.denials)],
+    ['refused', `${counters.rateLimited} calls over calls_per_second`],
+    ['events', `${counters.eventsEmitted} emitted, ${counters.eventsHandled} handled, ${counters.eventsPutBy} put by`],
     [
       'dropped',
       `${counters.logLinesDropped} log lines, ${counters.answersDropped} answers, ` +

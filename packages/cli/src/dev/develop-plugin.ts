@@ -1,6 +1,6 @@
 import type { DevelopmentOptions, LogLine } from '@mmm/host';
 import type { Io } from '../io.ts';
-import { withHost } from '../open-host.ts';
+import { withOwnHost } from '../open-host.ts';
 import { exitCodes, type GlobalOptions, print } from '../output.ts';
 import { endBuilds } from './build.ts';
 import { DevelopmentRun } from './development-run.ts';
@@ -16,7 +16,7 @@ export async function developPlugin(
 ): Promise<number> {
   let showLog: (line: LogLine) => void = () => undefined;
   try {
-    return await withHost(
+    return await withOwnHost(
       io,
       options,
       async (host) => {

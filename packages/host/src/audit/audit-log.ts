@@ -1,9 +1,10 @@
 import { closeSync, constants, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { MmmError } from '@mmm/protocol';
+import { MmmError, type StorageProblem } from '@mmm/protocol';
 import type { Clock } from '@mmm/rpc';
 import { hostLimits } from '../limits.ts';
 import { linesFromEnd } from '../log/lines-from-end.ts';
+import { unreadable } from '../store/database.ts';
 import type { ChainHead, Head } from '../store/store.ts';
 import { auditFiles, currentName, rotate, syncFolder } from './audit-files.ts';
 import { boundedDetail } from './bounded-detail.ts';
@@ -29,13 +30,25 @@ export type AuditAction =
   | 'disable'
   | 'key'
   | 'sandbox_none'
+  | 'sandbox_landlock'
   | 'connect'
   | 'network'
   | 'limit'
-  | 'refused';
+  | 'hook'
+  | 'refused'
+  | 'state_set_aside'
+  | 'backup'
+  | 'restore';
 
 /** Those whose details may hold words that a plugin chose, and with them what it was entrusted with. */
-const saidByPlugins: ReadonlySet<AuditAction> = new Set(['refused', 'connect', 'network', 'limit', 'install_step']);
+const saidByPlugins: ReadonlySet<AuditAction> = new Set([
+  'refused',
+  'connect',
+  'network',
+  'limit',
+  'install_step',
+  'hook',
+]);
 
 /** What happened. Callers put no secret into `detail`; the log takes out those a plugin put there. */
 export interface AuditEntry {
@@ -50,6 +63,8 @@ export interface AuditLogOptions {
   readonly clock: Pick<Clock, 'now'>;
   /** Takes the secrets of a plugin out of what it had a say in. Default: it has none. */
   redact?(plugin: string, detail: AuditEntry['detail']): AuditEntry['detail'];
+  /** Told of each entry that was written; what it throws is nobody's business. */
+  onAppended?(entry: AuditEntry): void;
   /** A file that is longer is put by and a new one begun. Default: `hostLimits.auditFileBytes`. */
   readonly fileBytes?: number;
 }
@@ -68,6 +83,15 @@ export interface AuditFilter {
 export interface AuditSink {
   append(entry: AuditEntry): void;
 }
+
+const nextSteps: Readonly<Record<StorageProblem, string>> = {
+  full: 'The disk is full: free some space, and try again.',
+  io: 'The disk reports an error: look at what the kernel says of it (dmesg), and make a backup elsewhere.',
+  busy: 'Try again.',
+  corrupt: 'Make the file writable, and try again.',
+  newer: 'Update mmm.',
+  other: 'Free some disk space or make the file writable, and try again.',
+};
 
 /** A file is put by after thousands of entries: twice while one log is read does not happen. */
 const verifyAttempts = 3;
@@ -110,6 +134,7 @@ export class AuditLog implements AuditSink {
         throw this.#unwritable(error);
       }
     });
+    this.#options.onAppended?.(entry);
   }
 
   /** Reads the whole log and compares it with the head in state.db. */
@@ -195,11 +220,12 @@ export class AuditLog implements AuditSink {
 
   #unwritable(error: unknown): MmmError<'STATE_UNREADABLE'> {
     const reason = error instanceof Error ? error.message : String(error);
+    const { problem } = unreadable(this.file, error).data;
     return new MmmError(
       'STATE_UNREADABLE',
       `The audit log ${this.file} could not be written: ${reason}. What was to be recorded there was therefore not ` +
-        'done. Free some disk space or make the file writable, and try again.',
-      { file: this.file, reason },
+        `done. ${nextSteps[problem ?? 'other']}`,
+      { file: this.file, reason, ...(problem === undefined ? {} : { problem }) },
       { cause: error },
     );
   }
@@ -219,7 +245,7 @@ function isWanted({ action, plugin, at }: AuditRecord, filter: AuditFilter): boo
 function appendLine(descriptor: number, size: number, line: string): number {
   const bytes = Buffer.from(`${line}\n`, 'utf8');
   try {
-    for (let written = 0; written < bytes.length; ) written += writeSync(descriptor, bytes, written);
+    for (let written = 0; written < bytes.length; ) written += writeSome(descriptor, bytes, written);
     fsyncSync(descriptor);
     return bytes.length;
   } catch (error) {
@@ -230,6 +256,13 @@ function appendLine(descriptor: number, size: number, line: string): number {
     }
     throw error;
   }
+}
+
+/** At least one byte: a system that takes none and says nothing of it would be asked for ever. */
+function writeSome(descriptor: number, bytes: Buffer, from: number): number {
+  const written = writeSync(descriptor, bytes, from);
+  if (written > 0) return written;
+  throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
 }
 
 function recordOf(line: string): AuditRecord | undefined {

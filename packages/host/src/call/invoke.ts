@@ -1,14 +1,13 @@
 import {
   type CapabilityRef,
   type CapabilitySection,
-  type ExitReason,
   MmmError,
   type ProgressValue,
   pluginMethods,
   RpcError,
-  wireLimits,
 } from '@mmm/protocol';
 import type { CallOptions, Clock } from '@mmm/rpc';
+import { type CallOrigin, OpenCall } from '../clients/open-calls.ts';
 import type { Session } from '../handshake/session.ts';
 import { hostLimits } from '../limits.ts';
 import type { SessionWait } from '../supervise/waiters.ts';
@@ -17,6 +16,7 @@ import { callError, cancelledError, type FailedCall, timeoutError } from './call
 import { CallerDeadline } from './deadline.ts';
 import type { CallQueue } from './queue.ts';
 import type { BundleSchemas, SchemaSubject, SchemaValidator } from './schema.ts';
+import { bytesMaxOf, exitReasonOf, orAborted } from './session-end.ts';
 
 export interface InvokeOptions {
   /**
@@ -36,6 +36,9 @@ export interface InvokeRequest {
   readonly input: unknown;
   readonly context: CallContextFields;
   readonly options?: InvokeOptions;
+  readonly origin: CallOrigin;
+  /** When the call ends at the latest, whatever its options say: with the one that led to it. Monotonic time. */
+  readonly endsAtMs?: number | undefined;
 }
 
 export interface InvokeServices {
@@ -43,10 +46,22 @@ export interface InvokeServices {
   readonly queue: CallQueue;
   readonly schemas: SchemaValidator;
   readonly bundle: BundleSchemas;
+  /**
+   * The version of the plugin that a session runs: while a call waits, another may take the place of the one it was
+   * checked for. Without it there is one version only.
+   */
+  versionOf?(session: Session): CallVersion | undefined;
   readonly metrics: {
     called(plugin: string, call: { readonly ok: boolean; readonly durationMs: number; readonly atMs: number }): void;
   };
   readonly clock: Clock;
+}
+
+/** What a call is checked against. */
+export interface CallVersion {
+  readonly bundle: BundleSchemas;
+  /** Throws CAPABILITY_NOT_FOUND. */
+  find(capability: CapabilityRef): CapabilitySection;
 }
 
 export interface InvokeResult {
@@ -64,7 +79,7 @@ export interface InvokeResult {
 export async function invoke(request: InvokeRequest, services: InvokeServices): Promise<InvokeResult> {
   const { clock, metrics, schemas } = services;
   const { plugin, capability, options = {} } = request;
-  const deadline = new CallerDeadline(clock, ownDeadlineMs(capability, options), options.signal);
+  const deadline = new CallerDeadline(clock, wholeTimeMs(request, clock), options.signal);
   try {
     const subject: SchemaSubject = { plugin, capability, bundle: services.bundle };
     const checked = schemas.inputNow(subject, request.input);
@@ -132,13 +147,16 @@ export async function complete(
   }
 }
 
+type CallLimits = CallOptions & { readonly timeoutMs: number; readonly timeoutMaxMs: number };
+
 /** One call from its checked input to its checked answer. */
 class Call {
-  readonly #request: InvokeRequest;
   readonly #services: InvokeServices;
   readonly #deadline: CallerDeadline;
-  readonly #subject: SchemaSubject;
-  readonly #input: unknown;
+  #request: InvokeRequest;
+  #subject: SchemaSubject;
+  /** As checked, with the defaults of its schema. */
+  #input: unknown;
   /** What it waits for: the end of the sentence when its time is over. */
   #waitingFor = 'had no place free';
   /** A part of the answer was passed on, so that a second call would repeat it. */
@@ -179,21 +197,25 @@ class Call {
       if (!queue.tryEnter(signal)) await queue.enter({ signal, bytes: () => JSON.stringify(this.#input)?.length ?? 0 });
       try {
         this.#waitingFor = 'was not ready';
-        const session = await this.#services.session(this.#wait());
+        let session = await this.#services.session(this.#wait());
+        if (session.connection.isFull || this.#isOther(session)) session = await this.#ready(session);
         this.#checkOffered(session);
-        const { connection } = session;
-        this.#waitingFor = 'did not read what it was sent';
-        while (connection.isFull) await orAborted(connection.room(), signal);
+        const { connection, openCalls } = session;
         this.#waitingFor = 'did not answer';
+        const limits = this.#limits();
+        const open = this.#open(connection, limits);
+        openCalls.open(open);
         try {
-          const limits = this.#limits();
           const { kind, name } = this.#request.capability;
           const leftMs = Math.min(limits.timeoutMs, limits.timeoutMaxMs);
           const context = callContextOf(this.#request.context, clock, leftMs);
           const params = { capability: { kind, name }, input: this.#input, context };
-          ({ output } = await connection.call(pluginMethods.execute, params, limits));
+          const sent = { ...limits, onSent: (id: number) => open.sent(id) };
+          ({ output } = await connection.call(pluginMethods.execute, params, sent));
         } catch (error) {
           throw await callError(error, this.#facts(session));
+        } finally {
+          openCalls.close(open);
         }
       } finally {
         queue.leave();
@@ -203,6 +225,55 @@ class Call {
     }
     const checked = schemas.outputNow(this.#subject, output);
     return checked instanceof Promise ? await inTime(checked, this.#deadline, this.#request, this.#services) : checked;
+  }
+
+  /**
+   * Waits for room in its pipe, and checks the input again for another version. Each wait is long enough for the
+   * session to be replaced, so that the one in use is asked for again.
+   */
+  async #ready(first: Session): Promise<Session> {
+    let session = first;
+    for (;;) {
+      const { connection } = session;
+      const version = this.#versionOf(session);
+      if (version !== undefined) {
+        await this.#checkAgain(version);
+      } else if (connection.isFull) {
+        this.#waitingFor = 'did not read what it was sent';
+        await orAborted(connection.room(), this.#deadline.signal);
+      } else {
+        return session;
+      }
+      session = await this.#services.session(this.#wait());
+    }
+  }
+
+  #isOther(session: Session): boolean {
+    return this.#versionOf(session) !== undefined;
+  }
+
+  /** Undefined when it is the one that the call was checked for. */
+  #versionOf(session: Session): CallVersion | undefined {
+    const version = this.#services.versionOf?.(session);
+    return version?.bundle === this.#subject.bundle ? undefined : version;
+  }
+
+  async #checkAgain({ bundle, find }: CallVersion): Promise<void> {
+    const { plugin, input } = this.#request;
+    const capability = find(this.#request.capability);
+    const subject = { plugin, capability, bundle };
+    this.#input = await orAborted(
+      Promise.resolve(this.#services.schemas.inputNow(subject, input)),
+      this.#deadline.signal,
+    );
+    this.#request = { ...this.#request, capability };
+    this.#subject = subject;
+  }
+
+  #open(connection: Session['connection'], limits: CallLimits): OpenCall {
+    const { origin, plugin, context } = this.#request;
+    const endsAtMs = this.#services.clock.monotonic() + limits.timeoutMaxMs;
+    return new OpenCall(plugin, connection, { origin, endsAtMs, traceparent: context.traceparent });
   }
 
   /** What the caller sees of what ended an attempt. */
@@ -227,17 +298,17 @@ class Call {
     };
   }
 
-  #limits(): CallOptions & { readonly timeoutMs: number; readonly timeoutMaxMs: number } {
+  #limits(): CallLimits {
     const { capability, options } = this.#request;
     const { leftMs } = this.#deadline;
-    const own = Number.isFinite(leftMs);
-    const timeoutMs = own ? leftMs : idleMs(capability);
-    const timeoutMaxMs = own ? leftMs : longestMs(capability);
+    const own = options?.timeoutMs !== undefined;
+    const timeoutMs = own ? leftMs : Math.min(leftMs, idleMs(capability));
+    const timeoutMaxMs = own ? leftMs : Math.min(leftMs, longestMs(capability));
     const { signal, onProgress } = options ?? {};
     if (signal === undefined && onProgress === undefined) return { timeoutMs, timeoutMaxMs };
-    const passOn = (value: ProgressValue): void => {
+    const passOn = (value: ProgressValue): unknown => {
       if (value.kind === 'chunk') this.#chunked = true;
-      onProgress?.(value);
+      return onProgress?.(value);
     };
     return {
       timeoutMs,
@@ -301,48 +372,12 @@ async function inTime(
   }
 }
 
-/** Waits for something that always happens some time, or rejects with the signal's reason before that. */
-async function orAborted<T>(happens: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return await happens;
-  signal.throwIfAborted();
-  let onAbort: () => void = () => undefined;
-  const aborted = new Promise<never>((_resolve, reject) => {
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([happens, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
-}
-
-/**
- * How the session ended, as soon as that is known. The pipe closes before the process is gone, and one that lives on
- * without it is ended by its session.
- */
-async function exitReasonOf(session: Session | undefined, clock: Clock): Promise<ExitReason> {
-  const unknown: ExitReason = { kind: 'protocol', detail: 'it closed its standard output', stderrTail: '' };
-  if (session === undefined) return unknown;
-  const known = new AbortController();
-  const lateMs = hostLimits.closedPipeGraceMs + hostLimits.settleAfterExitMs;
-  const late = clock.sleep(lateMs, known.signal).then(
-    () => unknown,
-    () => unknown,
-  );
-  const reason = await Promise.race([session.exited, late]);
-  known.abort();
-  return reason;
-}
-
-function bytesMaxOf(session: Session): number {
-  const asked = session.plugin.spec.manifest.limits.message_mb;
-  return asked === undefined ? wireLimits.messageBytes : asked * 1024 * 1024;
-}
-
-/** A caller may ask for less than the longest call, never for more. */
-function ownDeadlineMs(capability: CapabilitySection, { timeoutMs }: InvokeOptions): number | undefined {
-  return timeoutMs === undefined ? undefined : Math.min(timeoutMs, longestMs(capability));
+/** A caller may ask for less than the longest call, never for more, nor for more than the call has that led to it. */
+function wholeTimeMs({ capability, options, endsAtMs }: InvokeRequest, clock: Clock): number | undefined {
+  const own = options?.timeoutMs;
+  if (own === undefined && endsAtMs === undefined) return undefined;
+  const leftMs = endsAtMs === undefined ? Number.POSITIVE_INFINITY : Math.max(1, endsAtMs - clock.monotonic());
+  return Math.min(own ?? Number.POSITIVE_INFINITY, longestMs(capability), leftMs);
 }
 
 function idleMs({ timeout_s }: CapabilitySection): number {

@@ -25,7 +25,7 @@ interface Waiting {
 /** The calls of one plugin: so many at a time, so many waiting, first come first served. */
 export class CallQueue {
   readonly #plugin: string;
-  readonly #concurrency: number;
+  #concurrency: number;
   readonly #queuedMax: number;
   readonly #queuedBytesMax: number;
   /** In the order of coming; a set, so that one that gives up leaves from the middle at once. */
@@ -50,6 +50,16 @@ export class CallQueue {
 
   get queuedMax(): number {
     return this.#queuedMax;
+  }
+
+  /** From now on so many run at one time. Those that are over it run on. */
+  resize(concurrency: number): void {
+    this.#concurrency = concurrency;
+    for (const waiting of this.#waiting) {
+      if (this.#active >= this.#concurrency) return;
+      this.#active++;
+      waiting.start();
+    }
   }
 
   /**
@@ -102,7 +112,7 @@ export class CallQueue {
 
   /** Passes the place on, or frees it. It is never free for a moment in between, so nobody overtakes. */
   leave(): void {
-    const [first] = this.#waiting;
+    const [first] = this.#active > this.#concurrency ? [] : this.#waiting;
     if (first === undefined) this.#active--;
     else first.start();
   }

@@ -1,5 +1,5 @@
 import { type FieldIssue, MmmError, wireLimits } from '@mmm/protocol';
-import type { ConfigChange } from '../api.ts';
+import type { ConfigChange } from '../api-config.ts';
 import { safeText } from '../display/safe-text.ts';
 import { hostLimits } from '../limits.ts';
 import { isMissing, issuesSentence, type Suggest } from '../schema/field-issues.ts';

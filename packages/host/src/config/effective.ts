@@ -1,4 +1,4 @@
-import type { ConfigField } from '../api.ts';
+import type { ConfigField } from '../api-config.ts';
 import type { StoredConfig } from './config-store.ts';
 import type { Definition } from './definition.ts';
 import { formatKey, isTable, type KeyPath, overlay, type Table, valueAt, withoutValue } from './document.ts';

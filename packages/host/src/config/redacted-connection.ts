@@ -20,6 +20,7 @@ export function redactedConnection(connection: Connection, redactor: Redactor): 
       }
     },
     notify: (notification, params) => connection.notify(notification, params),
+    holdIdle: (id) => connection.holdIdle(id),
     get inFlight() {
       return connection.inFlight;
     },

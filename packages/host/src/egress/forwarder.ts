@@ -19,8 +19,6 @@ export interface EgressPlan {
   readonly tools: ForwarderTools;
   /** A root host enters the network namespace alone; an ordinary user's also the user namespace that owns it. */
   readonly dropsRoot: boolean;
-  /** The sandbox waits on this descriptor before it starts the plugin. */
-  readonly blockDescriptor: number;
 }
 
 /**

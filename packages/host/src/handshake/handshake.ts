@@ -20,6 +20,7 @@ import {
   type ConnectionOptions,
   connect,
 } from '@mmm/rpc';
+import { OpenCalls } from '../clients/open-calls.ts';
 import { redactedConnection } from '../config/redacted-connection.ts';
 import type { Redactor } from '../config/redactor.ts';
 import { safeLines, safeText } from '../display/safe-text.ts';
@@ -44,7 +45,7 @@ export interface HandshakeServices {
   /** Clock reading from before the spawn, for `loadMs`. */
   readonly launchedAtMs: number;
   /** What this plugin may ask of the host: requests and notifications, each checked against its grants. */
-  hostApi(plugin: PermittedPlugin): Pick<ConnectionOptions, 'requests' | 'notifications'>;
+  hostApi(plugin: PermittedPlugin, calls: OpenCalls): Pick<ConnectionOptions, 'requests' | 'notifications'>;
   /** Asked when something is overdue: while somebody debugs the plugin, nothing is. */
   isDebugged(child: Child): boolean;
   /** Bytes of its standard output that are read in a second. Default: any number. */
@@ -67,13 +68,14 @@ export async function handshake(
   signal?: AbortSignal,
 ): Promise<Session> {
   const turn = new Turn();
+  const calls = new OpenCalls();
   const { manifest } = plugin.spec;
   const { redactor } = services;
   const opened = connect(child.transport, {
     framing: manifest.plugin.framing,
     clock: services.clock,
     limits: connectionLimits(manifest, services.outputBytesPerSecond),
-    ...services.hostApi(plugin),
+    ...services.hostApi(plugin, calls),
     onStray: (line, info) => {
       child.addToTail?.(line);
       services.onStray(line, info.cut);
@@ -94,6 +96,7 @@ export async function handshake(
     return new LiveSession({
       child,
       connection,
+      openCalls: calls,
       plugin,
       ...offer,
       enforcement: command.enforcement,

@@ -1,5 +1,6 @@
 import { type CapabilityRef, type ExitReason, pluginMethods } from '@mmm/protocol';
 import type { Clock, CloseCause, Connection } from '@mmm/rpc';
+import type { OpenCalls } from '../clients/open-calls.ts';
 import { hostLimits } from '../limits.ts';
 import type { PermittedPlugin } from '../permit/permitted.ts';
 import type { EnforcementReport } from '../sandbox/launch-command.ts';
@@ -10,7 +11,7 @@ import type { Session, SessionEnd } from './session.ts';
 /** How a child is brought to an end; `spawn/stop.ts` for a process. Injected, because stages call no other stage. */
 export type StopChild = (child: Child, requestShutdown: () => Promise<void>) => Promise<ChildExit>;
 
-type SessionFacts = 'connection' | 'plugin' | 'capabilities' | 'features' | 'enforcement' | 'loadMs';
+type SessionFacts = 'connection' | 'openCalls' | 'plugin' | 'capabilities' | 'features' | 'enforcement' | 'loadMs';
 
 export interface LiveSessionParts extends Pick<Session, SessionFacts> {
   readonly child: Child;
@@ -24,6 +25,7 @@ export class LiveSession implements Session {
   readonly pid: number;
   readonly plugin: PermittedPlugin;
   readonly connection: Connection;
+  readonly openCalls: OpenCalls;
   readonly capabilities: readonly CapabilityRef[];
   readonly features: ReadonlySet<string>;
   readonly enforcement: EnforcementReport;
@@ -41,6 +43,7 @@ export class LiveSession implements Session {
     this.pid = parts.child.pid;
     this.plugin = parts.plugin;
     this.connection = parts.connection;
+    this.openCalls = parts.openCalls;
     this.capabilities = parts.capabilities;
     this.features = parts.features;
     this.enforcement = parts.enforcement;

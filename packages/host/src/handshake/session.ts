@@ -1,5 +1,6 @@
 import type { CapabilityRef, ExitReason } from '@mmm/protocol';
 import type { Connection } from '@mmm/rpc';
+import type { OpenCalls } from '../clients/open-calls.ts';
 import type { PermittedPlugin } from '../permit/permitted.ts';
 import type { EnforcementReport } from '../sandbox/launch-command.ts';
 
@@ -9,6 +10,8 @@ export interface Session {
   readonly pid: number;
   readonly plugin: PermittedPlugin;
   readonly connection: Connection;
+  /** What it works on, and for whom. */
+  readonly openCalls: OpenCalls;
   /** The capabilities it offers: the manifest's, or fewer when it left some out. */
   readonly capabilities: readonly CapabilityRef[];
   readonly features: ReadonlySet<string>;

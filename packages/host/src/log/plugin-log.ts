@@ -1,7 +1,19 @@
-import { closeSync, constants, fstatSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
-import { type LogLevel, wireLimits } from '@mmm/protocol';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { type LogLevel, logLevel, wireLimits } from '@mmm/protocol';
 import type { Clock, Timer } from '@mmm/rpc';
 import { hostLimits } from '../limits.ts';
+import { firstLine } from './first-line.ts';
 import { formatLine, parseLine } from './line.ts';
 import { LineRate } from './line-rate.ts';
 import { linesFromEnd } from './lines-from-end.ts';
@@ -27,12 +39,22 @@ export interface PluginLogOptions {
   readonly lineBytes?: number;
   /** Size at which the file is rotated. Default: `hostLimits.logFileBytes`. */
   readonly fileBytes?: number;
+  /** Age of its first line at which the file is rotated, in milliseconds. Default: never. */
+  readonly fileAgeMs?: number;
   /** Told of each line after the bounds on rate and length, before it is written. What it throws is dropped. */
   readonly onLine?: (line: LogLine) => void;
   /** Told of lines over the rate, as they are dropped. */
   readonly onDropped?: (lines: number) => void;
   /** Files kept, the current one included. Default: `hostLimits.logFiles`. */
   readonly files?: number;
+}
+
+export interface LogReadOptions {
+  readonly lines: number;
+  /** Only lines from then on. */
+  readonly since?: Date | undefined;
+  /** Only lines of this level and those above it. */
+  readonly level?: LogLevel | undefined;
 }
 
 /**
@@ -52,6 +74,8 @@ export class PluginLog {
   #report: Timer | undefined;
   #failures = 0;
   #closed = false;
+  /** When the first line of the current file was written. */
+  #begunAtMs = Number.POSITIVE_INFINITY;
 
   /** Opens nothing yet: a plugin that is silent has no log file. The folder must exist when the first line comes. */
   constructor(file: string, clock: Clock, options: PluginLogOptions = {}) {
@@ -62,6 +86,7 @@ export class PluginLog {
       bytesPerSecond: options.bytesPerSecond ?? hostLimits.logBytesPerSecond,
       lineBytes: options.lineBytes ?? wireLimits.logLineBytes,
       fileBytes: options.fileBytes ?? hostLimits.logFileBytes,
+      fileAgeMs: options.fileAgeMs ?? Number.POSITIVE_INFINITY,
       files: options.files ?? hostLimits.logFiles,
     };
     this.#onLine = options.onLine;
@@ -75,14 +100,18 @@ export class PluginLog {
   }
 
   /** The last lines, oldest of them first, over all files of this log. Empty when there is none. */
-  static read(file: string, options: { readonly lines: number }): LogLine[] {
+  static read(file: string, options: LogReadOptions): LogLine[] {
     const wanted = Math.min(options.lines, hostLimits.logLinesRead);
+    const since = options.since?.toISOString() ?? '';
+    const least = logLevel.options.indexOf(options.level ?? 'trace');
     const found: LogLine[] = [];
-    for (let index = 0; index < hostLimits.logFiles; index += 1) {
-      for (const text of linesFromEnd(rotated(file, index))) {
+    for (const one of logFiles(file)) {
+      for (const text of linesFromEnd(one)) {
         if (found.length >= wanted) return found.reverse();
         const line = parseLine(text);
-        if (line !== undefined) found.push(line);
+        if (line === undefined || logLevel.options.indexOf(line.level) < least) continue;
+        // Lines of several processes are in order but for a moment: what is older is only left out.
+        if (line.at >= since) found.push(line);
       }
     }
     return found.reverse();
@@ -160,14 +189,25 @@ export class PluginLog {
       descriptor = this.#open();
       ({ size, nlink, ino } = fstatSync(descriptor));
     }
-    if (size > 0 && size + bytes > this.#options.fileBytes) {
+    // Another process may have begun it anew.
+    if (size > 0 && this.#isOld()) {
+      descriptor = this.#open();
+      ({ size } = fstatSync(descriptor));
+    }
+    if (size > 0 && (size + bytes > this.#options.fileBytes || this.#isOld())) {
       this.#rotate();
       descriptor = this.#open();
     }
     return descriptor;
   }
 
+  #isOld(): boolean {
+    return this.#clock.now() - this.#begunAtMs >= this.#options.fileAgeMs;
+  }
+
   #rotate(): void {
+    // Fewer are kept than before.
+    for (const extra of logFiles(this.#file).slice(this.#options.files)) rmSync(extra, { force: true });
     for (let index = this.#options.files - 1; index > 0; index -= 1) {
       try {
         renameSync(rotated(this.#file, index - 1), rotated(this.#file, index));
@@ -181,6 +221,8 @@ export class PluginLog {
     this.#release();
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW;
     this.#descriptor = openSync(this.#file, flags, 0o600);
+    const first = firstLine(this.#file);
+    this.#begunAtMs = first === undefined ? this.#clock.now() : Date.parse(first.at);
     return this.#descriptor;
   }
 
@@ -198,6 +240,27 @@ export class PluginLog {
 
 function rotated(file: string, index: number): string {
   return index === 0 ? file : `${file}.${index}`;
+}
+
+/** The files of a log that are there, the current one first. */
+export function logFiles(file: string): readonly string[] {
+  const name = basename(file);
+  const [directory, pattern] = [dirname(file), /^\.(\d{1,3})$/];
+  const indices = existing(directory).flatMap((entry) => {
+    if (entry === name) return [0];
+    const [, index] = entry.startsWith(name) ? (pattern.exec(entry.slice(name.length)) ?? []) : [];
+    return index === undefined ? [] : [Number(index)];
+  });
+  return indices.toSorted((a, b) => a - b).map((index) => rotated(file, index));
+}
+
+function existing(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 function inodeOf(file: string): number {

@@ -124,6 +124,10 @@ function trafficFamilies(plugins: readonly PluginFigures[]): readonly Family[] {
     one('mmm_plugin_received_messages_total', 'Messages the plugin sent to the host.', 'messagesIn'),
     one('mmm_plugin_sent_messages_total', 'Messages the host sent to the plugin.', 'messagesOut'),
     one('mmm_plugin_denials_total', 'What the plugin asked for and was not granted.', 'denials'),
+    one('mmm_plugin_events_emitted_total', 'Events the plugin emitted.', 'eventsEmitted'),
+    one('mmm_plugin_events_handled_total', 'Events the plugin handled.', 'eventsHandled'),
+    one('mmm_plugin_events_put_by_total', 'Events the plugin failed to handle at every try.', 'eventsPutBy'),
+    one('mmm_plugin_rate_limited_total', 'Calls refused because there were too many in a second.', 'rateLimited'),
     counter('mmm_plugin_dropped_total', 'What was over a limit or of no use, by kind.', plugins, ({ id, statistics }) =>
       dropped.map(([kind, key]) => ({ labels: { plugin: id, kind }, value: statistics.counters[key] })),
     ),

@@ -1,12 +1,12 @@
 import { listPermissions, MmmError, type Permission, permissionKey } from '@mmm/protocol';
 import type { AuditSink } from '../audit/audit-log.ts';
+import type { PermissionPrompter, PromptAnswer, PromptItem } from '../clients/prompter.ts';
 import { publisherOf } from '../identity.ts';
 import type { GrantStore } from '../store/store.ts';
 import type { VerifiedPlugin } from '../verify/verified.ts';
 import { type Decision, decide } from './decide.ts';
 import type { PermittedPlugin } from './permitted.ts';
 import { entryText, type PermissionPolicy, type PolicyContext, policyRefused } from './policy.ts';
-import type { PermissionPrompter, PromptAnswer, PromptItem } from './prompt.ts';
 import { checkRequest, describePermission, riskInfo, riskOf } from './risk.ts';
 
 export interface PermitServices {

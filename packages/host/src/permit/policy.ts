@@ -70,10 +70,15 @@ interface Layer extends PolicySource {
 
 /** What all sources say together. A refusal or a minimum of one of them holds whatever the others say. */
 export class PermissionPolicy {
-  readonly #layers: readonly Layer[];
+  #layers: readonly Layer[];
 
   /** Of what is granted or asked about, an earlier source counts more than a later one. */
   constructor(sources: readonly PolicySource[]) {
+    this.#layers = sources.map(readLayer);
+  }
+
+  /** From here on these count instead, for each question that is asked. */
+  follow(sources: readonly PolicySource[]): void {
     this.#layers = sources.map(readLayer);
   }
 
@@ -118,10 +123,17 @@ export class PermissionPolicy {
     return undefined;
   }
 
+  /** Where bubblewrap does not work, Landlock will do for every plugin. */
+  get acceptsLandlock(): boolean {
+    const wanted = this.#layers.map(({ section }) => section.sandbox);
+    return wanted.includes('landlock') && !wanted.includes('process');
+  }
+
   /** Of a start that is ready: how it would be confined. */
-  refusesConfinement({ level, enforcement }: Confinement): PolicyRefusal | undefined {
+  refusesConfinement({ level, mechanism, enforcement }: Confinement): PolicyRefusal | undefined {
     for (const { where, section } of this.#layers) {
-      if (section.sandbox !== undefined && level === 'none') {
+      const isBelow = level === 'none' || (section.sandbox === 'process' && mechanism === 'landlock');
+      if (section.sandbox !== undefined && isBelow) {
         return {
           where,
           setting: 'sandbox',
@@ -143,6 +155,7 @@ export class PermissionPolicy {
 /** What of a launch the policy judges. */
 export interface Confinement {
   readonly level: string;
+  readonly mechanism: string;
   readonly enforcement: Readonly<Record<(typeof enforcementDimensions)[number], string>>;
 }
 

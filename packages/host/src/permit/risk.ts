@@ -54,7 +54,7 @@ export const permissionInfo: { readonly [K in PermissionKind]: Label } = {
   devices: { name: 'Devices', sentence: 'Use an audio or MIDI device.', colour: 'green', symbol: '♪' },
   system_control: {
     name: 'System',
-    sentence: 'Change the volume, the display or the power state.',
+    sentence: 'Change the volume.',
     colour: 'yellow',
     symbol: '⏻',
   },
@@ -205,7 +205,7 @@ export function describePermission(permission: Permission): string {
         ? `Run the program ${show(permission.name)}, which can run anything else.`
         : `Run the program ${show(permission.name)}.`;
     case 'devices':
-      return permission.name === 'audio' ? 'Play and record sound.' : 'Send and receive MIDI.';
+      return permission.name === 'audio' ? 'Play sound and set its volume.' : 'Send and receive MIDI.';
     case 'system_control':
       return {
         volume: 'Change the sound volume.',
@@ -290,6 +290,10 @@ export function checkRequest(permission: Permission): string | undefined {
         : `no plugin gets ${entry}: such a variable changes what programs load, ` +
             'trust or connect to, or is set by the host itself.';
     }
+    case 'system_control':
+      return permission.name === 'volume'
+        ? undefined
+        : 'nothing lets a plugin do that from inside its sandbox, and the host does not do it for plugins.';
     case 'messages':
       return checkPattern(permission.to);
     case 'compose':

@@ -5,15 +5,20 @@ import type { ForwarderTools } from '../egress/forwarder.ts';
 import type { PermittedPlugin } from '../permit/permitted.ts';
 import type { LimitValues } from '../settings/limits.ts';
 import { prepareDataDirectory } from './data-directory.ts';
-import { grantMounts } from './filesystem-grants.ts';
+import { deviceNodes, soundFolder } from './devices.ts';
+import { type AgreedPlaces, grantMounts } from './filesystem-grants.ts';
+import { landlockCommand } from './landlock.ts';
 import type { LaunchCommand } from './launch-command.ts';
 import { type LibraryLayout, libraryLayout } from './library-layout.ts';
+import { runnablePaths } from './noexec-stage.ts';
 import { noneCommand, stagePaths } from './none.ts';
-import type { SandboxProbe } from './probe.ts';
-import { processCommand } from './process.ts';
+import { cannotLeaveRoot, type SandboxProbe } from './probe.ts';
+import { type ProcessLaunch, processCommand } from './process.ts';
 import { insidePaths } from './profile.ts';
 import { findCommand, findProgram, type ProgramSearch } from './program.ts';
 import { hardLimits, resourceLimits } from './resource-limits.ts';
+import type { SandboxTools } from './tools.ts';
+import { refuseBeyondLandlock, refuseUnmet, unavailable } from './unmet.ts';
 
 /** What confinement needs to know about the machine and this host: given, never looked up in globals. */
 export interface SandboxMachine {
@@ -27,6 +32,8 @@ export interface SandboxMachine {
   readonly uid: number;
   /** The user named this plugin for level `none`: it then runs without bubblewrap. */
   readonly allowNone: boolean;
+  /** Landlock will do where bubblewrap does not work: for this plugin by its name, or for all. Default: false. */
+  readonly allowLandlock?: boolean;
   /** What this plugin may use. */
   readonly limits: LimitValues;
   /** The Node that runs `node` plugins: the host's own. */
@@ -37,6 +44,10 @@ export interface SandboxMachine {
   readonly project?: string;
   /** What `${home}` in a filesystem grant means. Default: the home folder of the user the host runs as. */
   readonly userHome?: string;
+  /** What the granted paths led to when they were agreed to. Default: nothing is known of it. */
+  readonly places?: AgreedPlaces;
+  /** Where the sound cards are. Default: where Linux has them. */
+  readonly soundFolder?: string;
   /** Folders searched for programs, in order. */
   readonly programPath: readonly string[];
 }
@@ -56,7 +67,7 @@ export async function confine(plugin: PermittedPlugin, machine: SandboxMachine):
   if (uid === 0)
     throw unavailable(id, 'process', 'a plugin never runs as root, and no other uid was given for it.', '');
   const probe = await machine.probe();
-  if (!machine.allowNone) refuseUnmet(plugin, probe);
+  if (!machine.allowNone) refuseUnmet(plugin, probe, machine.allowLandlock === true);
   const [ceiling, layout] = await Promise.all([
     hardLimits(),
     libraryLayout(),
@@ -79,29 +90,54 @@ export async function confine(plugin: PermittedPlugin, machine: SandboxMachine):
     const { argv } = await findProgram(command, programSearch(plugin, machine, layout, dropsRoot ? 'stage' : 'host'));
     return noneCommand({ ...base, nodePath: machine.nodePath, argv });
   }
-  const search = programSearch(plugin, machine, layout, 'sandbox');
+  const byLandlock = probe.mechanism === 'landlock';
+  const search = programSearch(plugin, machine, layout, byLandlock ? (dropsRoot ? 'stage' : 'host') : 'sandbox');
   const commands = plugin.granted.flatMap((permission) => (permission.kind === 'commands' ? [permission.name] : []));
-  const [program, grants, ...granted] = await Promise.all([
+  const user = { plugin: id, uid, dropsRoot, folder: machine.soundFolder ?? soundFolder };
+  const [program, grants, devices, ...granted] = await Promise.all([
     findProgram(command, search),
     filesystemOf(plugin, machine, uid, dropsRoot),
+    deviceNodes(plugin.granted, user),
     ...commands.map((name) => findCommand(name, search)),
   ]);
-  const forwarder = forwarderTools(plugin, probe);
-  return processCommand({
+  const found = {
     ...base,
-    ...(forwarder === undefined ? {} : { forwarder }),
-    bubblewrap: probe.bubblewrap.path ?? '',
     architecture: process.arch,
     layout,
     argv: program.argv,
     programs: [...program.mounts, ...granted.flat()],
     grants: grants.mounts,
-    hidden: grants.hidden,
+  };
+  if (byLandlock && probe.tools.helper !== null) {
+    refuseBeyondLandlock(plugin, grants.hidden);
+    const { abi } = probe.landlock;
+    return landlockCommand({ ...found, helper: probe.tools.helper, abi, nodePath: machine.nodePath });
+  }
+  return await underBubblewrap({ ...found, devices, hidden: grants.hidden }, plugin, machine, probe);
+}
+
+async function underBubblewrap(
+  found: Omit<ProcessLaunch, 'forwarder' | 'runnable' | 'bubblewrap' | 'bindsDescriptors'>,
+  plugin: PermittedPlugin,
+  machine: SandboxMachine,
+  { bubblewrap, tools }: SandboxProbe,
+): Promise<LaunchCommand> {
+  const forwarder = forwarderTools(plugin, tools);
+  const { layout, programs } = found;
+  const helpers = Object.values(tools).flatMap((tool) => (typeof tool === 'string' ? [tool] : []));
+  const own = [plugin.bundleDirectory, machine.dataDirectory, ...(tools.helper === null ? [] : [tools.helper.path])];
+  const shown = [...own, ...layout.folders, ...layout.files, ...programs.map(({ source }) => source), ...helpers];
+  return processCommand({
+    ...found,
+    ...(forwarder === undefined ? {} : { forwarder }),
+    runnable: found.grants.length === 0 ? [] : await runnablePaths(shown),
+    bubblewrap: bubblewrap.path ?? '',
+    bindsDescriptors: bubblewrap.bindsDescriptors,
   });
 }
 
 /** What brings granted hosts into the sandbox; undefined without such grants. Missing tools refuse the launch. */
-function forwarderTools(plugin: PermittedPlugin, { tools }: SandboxProbe): ForwarderTools | undefined {
+function forwarderTools(plugin: PermittedPlugin, tools: SandboxTools): ForwarderTools | undefined {
   if (!plugin.granted.some(({ kind }) => kind === 'network')) return undefined;
   const { setpriv, nsenter, socat } = tools;
   if (setpriv !== null && nsenter !== null && socat !== null) return { setpriv, nsenter, socat };
@@ -122,6 +158,7 @@ async function filesystemOf(plugin: PermittedPlugin, machine: SandboxMachine, ui
     project: machine.project,
     uid,
     dropsRoot,
+    agreed: machine.places,
   });
 }
 
@@ -146,33 +183,11 @@ function programSearch(
   };
 }
 
-/** The manifest names the least level its author accepts; the machine offers `process` or nothing. */
-function refuseUnmet(plugin: PermittedPlugin, probe: SandboxProbe): void {
-  const wanted = plugin.spec.manifest.plugin.sandbox;
-  if (wanted === 'wasm' || wanted === 'container') {
-    throw unavailable(
-      plugin.spec.id,
-      wanted,
-      `this host has no level "${wanted}".`,
-      'Ask its author for level "process".',
-    );
-  }
-  if (probe.mechanism === 'none') {
-    const reason = probe.bubblewrap.reason ?? 'no sandbox works on this machine.';
-    throw unavailable(
-      plugin.spec.id,
-      'process',
-      reason,
-      probe.advice === undefined ? '' : `To mend it: ${probe.advice}`,
-    );
-  }
-}
-
 /** Level none is not a way to run as root: what leaves root must be there. */
 function requireDrop(id: string, { tools }: SandboxProbe): void {
-  const missing = (['setpriv', 'unshare'] as const).find((name) => tools[name] === null);
+  const missing = cannotLeaveRoot(tools);
   if (missing === undefined) return;
-  const reason = `${missing} is not installed or not allowed, so the plugin could not leave root.`;
+  const reason = `${missing}, so the plugin could not leave root.`;
   throw unavailable(id, 'none', reason, 'Install util-linux, or run the host as an ordinary user.');
 }
 
@@ -184,10 +199,4 @@ function withoutCommand(plugin: string): MmmError {
     reason,
     stderrTail: '',
   });
-}
-
-function unavailable(plugin: string, wanted: string, reason: string, fix: string): MmmError {
-  const sentence =
-    `Plugin "${plugin}" was not started: it must run at sandbox level "${wanted}", but ${reason} ${fix}`.trim();
-  return new MmmError('SANDBOX_UNAVAILABLE', sentence, { plugin, wanted, reason });
 }

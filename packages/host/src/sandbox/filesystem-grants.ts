@@ -3,8 +3,9 @@ import { access, constants, lstat, readlink, realpath, stat } from 'node:fs/prom
 import { dirname, isAbsolute, join, normalize, relative } from 'node:path';
 import { MmmError, type Permission, permissionKey } from '@mmm/protocol';
 import { neverGranted } from '../never-granted.ts';
+import { type Place, placeAt } from '../places/place.ts';
 import { openingCommand } from './grant-advice.ts';
-import type { Mount } from './mount.ts';
+import type { GrantMount } from './mount.ts';
 
 type FilesystemGrant = Extract<Permission, { kind: 'filesystem' }>;
 
@@ -20,10 +21,19 @@ export interface GrantPlaces {
   readonly uid: number;
   /** True when the host is root and the plugin is not: then access is judged by mode bits. */
   readonly dropsRoot: boolean;
+  /** What was agreed to. Default: nothing is known of it. */
+  readonly agreed: AgreedPlaces | undefined;
+}
+
+/** What the paths of grants led to when somebody agreed to them. */
+export interface AgreedPlaces {
+  accepts(key: string, now: Place): boolean;
+  /** The command that agrees to what is there now. */
+  howToAgree(key: string): string;
 }
 
 export interface GrantMounts {
-  readonly mounts: readonly Mount[];
+  readonly mounts: readonly GrantMount[];
   /** Folders inside the mounts that must be covered by an empty one. */
   readonly hidden: readonly string[];
 }
@@ -35,9 +45,8 @@ const refusedFolders = ['/proc', '/sys', '/dev', ...neverGranted.trees];
 const refusedWhole = ['/', ...neverGranted.whole];
 
 /**
- * Turns the filesystem grants into mounts, resolved anew at each launch. A path below a folder the plugin can write
- * gets no mount of its own, so the plugin cannot put a link in its place between check and use. Another plugin that may
- * write there and runs at that moment still can: such folders are not for two plugins to share. Throws GRANT_INVALID or
+ * Turns the filesystem grants into mounts, resolved anew at each launch. Each is known by the object it was judged as:
+ * what somebody puts in its place between this look and the mount is not shown. Throws GRANT_INVALID, GRANT_CHANGED or
  * GRANT_UNUSABLE, each with what would mend it.
  */
 export async function grantMounts(granted: readonly Permission[], places: GrantPlaces): Promise<GrantMounts> {
@@ -46,20 +55,51 @@ export async function grantMounts(granted: readonly Permission[], places: GrantP
     const path = expand(grant, places);
     return path === undefined ? [] : [{ grant, path }];
   });
-  const mounts: Mount[] = [];
+  const mounts: GrantMount[] = [];
   // Outer folders first: an inner mount would be hidden by an outer one that follows.
   for (const { grant, path } of wanted.sort((left, right) => left.path.length - right.path.length)) {
     const source = await resolvePlain(grant, path, places);
     await checkUsable(grant, source, places);
-    const outer = mounts.findLast((mount) => isInside(path, mount.target));
-    if (outer !== undefined && (outer.writable || grant.access !== 'write')) continue;
+    const shown = await identified(grant, path, source, places);
+    const covers = (access: FilesystemGrant['access']): boolean =>
+      wanted.some((other) => other.grant.access === access && isInside(path, other.path));
+    const [writable, executable] = [covers('write'), covers('execute')];
+    const outer = mounts.findLast((mount) => isInside(path, mount.target) || isInside(source, mount.target));
+    if (outer !== undefined && (outer.writable || !writable) && (outer.executable || !executable)) continue;
     // Inside another mount a link on the way is visible as a link, so the folder is shown at its real place.
-    mounts.push({ source, target: outer === undefined ? path : source, writable: grant.access === 'write' });
+    mounts.push({ ...shown, source, target: outer === undefined ? path : source, writable, executable });
   }
   const hidden = mounts
     .filter(({ source }) => isInside(places.homeDirectory, source))
     .map(({ source, target }) => join(target, relative(source, places.homeDirectory)));
   return { mounts, hidden };
+}
+
+/**
+ * What lies there now, as numbers that the mount is held to. Refused when the path leads to something else than its
+ * user agreed to: plugins that write above it, and whoever else can, may put anything in its place.
+ */
+async function identified(
+  grant: FilesystemGrant,
+  path: string,
+  source: string,
+  places: GrantPlaces,
+): Promise<Pick<GrantMount, 'grant' | 'device' | 'inode'>> {
+  const { dev, ino } = await lstat(source, { bigint: true });
+  const now = placeAt(path);
+  const key = permissionKey(grant);
+  const isSeen = now?.node.device === String(dev) && now.node.inode === String(ino);
+  if (isSeen && places.agreed?.accepts(key, now) !== false) {
+    return { grant: key, device: now.node.device, inode: now.node.inode };
+  }
+  const changed = `the grant ${key} leads to something else than when you agreed to it: ${source} was replaced`;
+  const again = places.agreed?.howToAgree(key) ?? 'it again';
+  const advice = `Look at what is there now. If it is what you mean, run: ${again}`;
+  throw new MmmError('GRANT_CHANGED', `Plugin "${places.plugin}" was not started: ${changed}. ${advice}`, {
+    plugin: places.plugin,
+    grant: key,
+    path: source,
+  });
 }
 
 /** The absolute path a grant means; undefined when it is the plugin's own data, which every plugin has anyway. */
@@ -141,10 +181,11 @@ async function checkUsable(grant: FilesystemGrant, source: string, places: Grant
     throw invalid(grant, places, `${source} is a socket, a pipe or a device. Only files and folders can be granted.`);
   }
   const wantsWrite = grant.access === 'write';
-  const mode = (wantsWrite ? 0o2 : 0o4) | (status.isDirectory() ? 0o1 : 0);
+  const mustEnter = status.isDirectory() || grant.access === 'execute';
+  const mode = (wantsWrite ? 0o2 : 0o4) | (mustEnter ? 0o1 : 0);
   const allowed = places.dropsRoot
     ? allowsByMode(status, places.uid, mode)
-    : await allowsUs(source, wantsWrite, status);
+    : await allowsUs(source, wantsWrite, mustEnter);
   if (allowed) return;
   const verb = wantsWrite ? 'write' : 'read';
   const command = openingCommand(source, verb, places.uid, places.userHome);
@@ -161,8 +202,8 @@ function allowsByMode(status: Stats, uid: number, wanted: number): boolean {
   return ((status.mode >> shift) & wanted) === wanted;
 }
 
-async function allowsUs(source: string, wantsWrite: boolean, status: Stats): Promise<boolean> {
-  const mode = (wantsWrite ? constants.W_OK : constants.R_OK) | (status.isDirectory() ? constants.X_OK : 0);
+async function allowsUs(source: string, wantsWrite: boolean, mustEnter: boolean): Promise<boolean> {
+  const mode = (wantsWrite ? constants.W_OK : constants.R_OK) | (mustEnter ? constants.X_OK : 0);
   return access(source, mode).then(
     () => true,
     () => false,

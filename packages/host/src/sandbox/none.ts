@@ -1,9 +1,9 @@
 import type { Permission } from '@mmm/protocol';
 import { pluginEnvironment } from './environment.ts';
 import type { EnforcementReport, LaunchCommand } from './launch-command.ts';
-import { dropArguments } from './profile.ts';
-import { type HardLimits, limitArguments, type ResourceLimits } from './resource-limits.ts';
-import type { SandboxTools } from './tools.ts';
+import { type HardLimits, helperLimits, limitArguments, type ResourceLimits } from './resource-limits.ts';
+import { dropArguments } from './starter.ts';
+import type { LaunchHelper, SandboxTools } from './tools.ts';
 
 export interface NoneLaunch {
   readonly plugin: string;
@@ -77,6 +77,9 @@ export function noneCommand(launch: NoneLaunch): LaunchCommand {
     cwd: seen.cwd,
     descriptors: [],
     statusDescriptor: null,
+    shown: [],
+    bindsDescriptors: false,
+    blockDescriptor: null,
     egress: null,
     pluginDirectory: seen.plugin,
     dataDirectory: seen.data,
@@ -87,6 +90,7 @@ export function noneCommand(launch: NoneLaunch): LaunchCommand {
 
 /** What stands before the plugin's own command line. */
 function wrapper({ tools, dropsRoot, uid, limits, ceiling, ...launch }: NoneLaunch): readonly string[] {
+  if (tools.helper !== null) return helperWords({ tools, dropsRoot, uid, limits, ceiling, ...launch }, tools.helper);
   const death = ['--pdeathsig', 'KILL'];
   const tie = tools.setpriv === null ? [] : [tools.setpriv, ...death, '--'];
   const limit = tools.prlimit === null ? [] : limitArguments(tools.prlimit, limits, ceiling);
@@ -99,4 +103,13 @@ function wrapper({ tools, dropsRoot, uid, limits, ceiling, ...launch }: NoneLaun
   const drop = tools.setpriv === null ? [] : dropArguments(tools.setpriv, uid, death);
   const stage = ['/bin/sh', '-c', stageScript, 'sh', launch.bundleDirectory, launch.dataDirectory, launch.nodePath];
   return [...tie, tools.unshare ?? 'unshare', '--mount', ...namespace, ...stage, ...drop, ...limit];
+}
+
+/** All of it by one program of ours. */
+function helperWords(launch: NoneLaunch, { path, namespaces }: LaunchHelper): readonly string[] {
+  const { dropsRoot, bundleDirectory, dataDirectory, nodePath } = launch;
+  const own = namespaces ? [...(dropsRoot ? [] : ['--user-namespace']), '--pid-namespace'] : [];
+  const stage = ['--stage', stagePaths.folder, bundleDirectory, dataDirectory, nodePath];
+  const drop = dropsRoot ? ['--uid', String(launch.uid), ...stage, '--chdir', stagePaths.plugin] : [];
+  return [path, '--tie', ...own, ...drop, ...helperLimits(launch.limits, launch.ceiling), '--'];
 }

@@ -1,18 +1,25 @@
-import { spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { Writable } from 'node:stream';
 import { MmmError } from '@mmm/protocol';
-import { defaultLimits } from '../settings/limits.ts';
-import { prepareDataDirectory } from './data-directory.ts';
-import type { EnforcementReport, LaunchCommand } from './launch-command.ts';
-import { libraryLayout } from './library-layout.ts';
-import { nothingEnforced } from './none.ts';
+import { nativeHelper } from '../native/native-helper.ts';
+import { landlockCommand } from './landlock.ts';
+import type { EnforcementReport, SandboxMechanism } from './launch-command.ts';
+import { nothingEnforced, stagePaths } from './none.ts';
+import { installCommand, missingPackage, namespaceAdvice } from './probe-advice.ts';
 import { processCommand } from './process.ts';
-import { findProgram } from './program.ts';
-import { hardLimits, resourceLimits } from './resource-limits.ts';
-import { findTool, findTools, programPath, run, type SandboxTools } from './tools.ts';
+import { tryLaunch } from './tiny-launch.ts';
+import { findTool, findTools, run, type SandboxTools } from './tools.ts';
+
+/** What one rung of the ladder would do for a plugin on this machine, found out by running it. */
+export interface SandboxRung {
+  readonly mechanism: SandboxMechanism;
+  /** What plugins get on it ran a program to its end. */
+  readonly works: boolean;
+  /** Why it does not, as a sentence; null when it does. */
+  readonly reason: string | null;
+  /** What it enforces; of a rung that does not work, nothing. */
+  readonly dimensions: EnforcementReport;
+  /** The command that would mend it. Present only when something is missing. */
+  readonly advice?: string;
+}
 
 /** What this machine offers, found out by running it. */
 export interface SandboxProbe {
@@ -20,14 +27,26 @@ export interface SandboxProbe {
     /** Absolute path, or null when it is not installed. */
     readonly path: string | null;
     readonly version: string | null;
+    /** It mounts what a descriptor holds: some of the same version do, and others do not. */
+    readonly bindsDescriptors: boolean;
     /** The profile that plugins get ran a program to its end. */
     readonly works: boolean;
     /** Why it does not work, as a sentence; null when it does. */
     readonly reason: string | null;
   };
-  readonly mechanism: 'bubblewrap' | 'none';
+  readonly landlock: {
+    /** What the kernel's Landlock can do, as it counts itself; 0 without, and where nothing could ask. */
+    readonly abi: number;
+    readonly works: boolean;
+    readonly reason: string | null;
+  };
+  /** The best rung that works. */
+  readonly mechanism: SandboxMechanism;
+  /** What that one enforces. */
   readonly dimensions: EnforcementReport;
-  /** The command that would mend it. Present only when something is missing. */
+  /** Every rung, best first. The last is the one without confinement. */
+  readonly rungs: readonly SandboxRung[];
+  /** The command that would mend the best rung. Present only when something is missing. */
   readonly advice?: string;
   readonly tools: SandboxTools;
 }
@@ -40,122 +59,163 @@ export interface ProbeOptions {
   readonly nodePath: string;
   /** Instead of looking for bubblewrap; null stands for a machine without it. */
   readonly bubblewrap?: string | null;
+  /** Folders in which a C compiler is looked for. Default: those of the system. */
+  readonly compilerFolders?: readonly string[];
+  /** Tries every rung, not only as far as the first that works. Default: false. */
+  readonly everyRung?: boolean;
+  /** As `process.platform` says. */
+  readonly platform?: NodeJS.Platform;
 }
 
 const remembered = new Map<string, Promise<SandboxProbe>>();
 
-/** Runs the real profile on a tiny program, once per process and uid. Never throws: what fails is the answer. */
-export function probeSandbox(options: ProbeOptions): Promise<SandboxProbe> {
-  const key = `${options.uid} ${options.bubblewrap === undefined ? 'found' : options.bubblewrap}`;
-  const probe = remembered.get(key) ?? examine(options);
-  remembered.set(key, probe);
-  return probe;
+/**
+ * Runs what plugins get on a tiny program, once per process and uid. Never throws: what fails is the answer. The helper
+ * lies in the home that was asked for.
+ */
+export async function probeSandbox(options: ProbeOptions): Promise<SandboxProbe> {
+  const { uid, home, bubblewrap, platform = process.platform, compilerFolders } = options;
+  if (platform !== 'linux') return elsewhere(platform);
+  const helper = await nativeHelper(home, compilerFolders);
+  const about = helper.path === null ? helper.reason : 'helped';
+  const key = JSON.stringify([uid, bubblewrap === undefined ? 'found' : bubblewrap, about, options.everyRung === true]);
+  const known = remembered.get(key) ?? examine(options, helper);
+  remembered.set(key, known);
+  const probe = await known;
+  if (probe.tools.helper === null || helper.path === null) return probe;
+  return { ...probe, tools: { ...probe.tools, helper: { ...probe.tools.helper, path: helper.path } } };
 }
 
-async function examine(options: ProbeOptions): Promise<SandboxProbe> {
+type Helper = Awaited<ReturnType<typeof nativeHelper>>;
+type Attempt = Omit<SandboxRung, 'mechanism'>;
+
+async function examine(options: ProbeOptions, helper: Helper): Promise<SandboxProbe> {
   const isRoot = process.getuid?.() === 0;
   const path = options.bubblewrap === undefined ? findTool('bwrap') : options.bubblewrap;
-  const [tools, version] = await Promise.all([findTools(isRoot), path === null ? null : bubblewrapVersion(path)]);
-  const refuse = async (reason: string, advice: string): Promise<SandboxProbe> => ({
-    bubblewrap: { path, version, works: false, reason },
-    mechanism: 'none',
-    dimensions: nothingEnforced,
-    advice,
+  const [tools, version, binds] = await Promise.all([
+    findTools(isRoot, helper.path),
+    path === null ? null : bubblewrapVersion(path),
+    path === null ? false : bindsDescriptors(path),
+  ]);
+  const bubblewrap = await tried(() => tryBubblewrap(path, tools, isRoot, options));
+  const isEnough = bubblewrap.works && options.everyRung !== true;
+  const abi = helper.path === null || isEnough ? 0 : await landlockVersion(helper.path);
+  const landlock = isEnough
+    ? refused('It was not tried, because bubblewrap works.')
+    : await tried(() => tryLandlock(helper, tools, abi, isRoot, options));
+  const rungs: readonly SandboxRung[] = [
+    { mechanism: 'bubblewrap', ...bubblewrap },
+    { mechanism: 'landlock', ...landlock },
+    { mechanism: 'none', ...withoutConfinement(tools, isRoot, options) },
+  ];
+  const best = [rungs[0], rungs[1]].find((rung) => rung?.works === true);
+  const advice = bubblewrap.advice;
+  return {
+    bubblewrap: { path, version, bindsDescriptors: binds, works: bubblewrap.works, reason: bubblewrap.reason },
+    landlock: { abi, works: landlock.works, reason: landlock.reason },
+    mechanism: best?.mechanism ?? 'none',
+    dimensions: best?.dimensions ?? nothingEnforced,
+    rungs,
+    ...(advice === undefined ? {} : { advice }),
     tools,
-  });
-  if (path === null) return refuse('bubblewrap is not installed.', await installCommand('bubblewrap'));
-  if (isRoot && tools.setpriv === null) {
-    return refuse('setpriv is not installed, so a plugin could not leave root.', await installCommand('util-linux'));
-  }
-  if (isRoot && options.uid === 0) return refuse('Plugins never run as root.', 'Give plugins a uid of their own.');
+  };
+}
+
+async function tried(attempt: () => Promise<Attempt>): Promise<Attempt> {
   try {
-    const command = await tinyLaunch(path, tools, isRoot, options);
-    const failure = await runTiny(command.launch).finally(command.clean);
-    if (failure !== null) return await refuse(`bubblewrap failed: ${failure}`, await namespaceAdvice(failure));
-    const missing = missingPackage(tools);
-    return {
-      bubblewrap: { path, version, works: true, reason: null },
-      mechanism: 'bubblewrap',
-      dimensions: command.launch.enforcement,
-      ...(missing === undefined ? {} : { advice: await installCommand(missing) }),
-      tools,
-    };
+    return await attempt();
   } catch (error) {
     const reason = error instanceof MmmError || error instanceof Error ? error.message : String(error);
-    return await refuse(`The sandbox could not be tried: ${reason}`, 'Mend what is named there.');
+    return refused(`The sandbox could not be tried: ${reason}`, 'Mend what is named there.');
   }
 }
 
-/** The launch of `true` with exactly the options a plugin gets, in folders of its own. */
-async function tinyLaunch(
-  bubblewrap: string,
+function refused(reason: string, advice?: string): Attempt {
+  return { works: false, reason, dimensions: nothingEnforced, ...(advice === undefined ? {} : { advice }) };
+}
+
+async function tryBubblewrap(
+  path: string | null,
   tools: SandboxTools,
   dropsRoot: boolean,
-  options: ProbeOptions,
-): Promise<{ launch: LaunchCommand; clean(): Promise<void> }> {
-  const folder = await mkdtemp(join(tmpdir(), 'mmm-probe-'));
-  const clean = (): Promise<void> => rm(folder, { recursive: true, force: true });
-  try {
-    const bundle = join(folder, 'bundle');
-    const data = join(folder, 'data');
-    await mkdir(bundle, { mode: 0o755 });
-    await prepareDataDirectory('probe', data, options.uid);
-    const layout = await libraryLayout();
-    const program = await findProgram(['true'], {
-      plugin: 'probe',
-      bundleDirectory: bundle,
-      nodePath: options.nodePath,
-      programPath,
-      layout,
-      view: { bundle: '/plugin', node: '/usr/bin/node' },
-    });
-    const launch = processCommand({
-      plugin: 'probe',
-      bubblewrap,
-      granted: [],
-      environment: {},
-      dropsRoot,
-      uid: options.uid,
-      architecture: process.arch,
-      layout,
-      tools,
-      limits: resourceLimits(defaultLimits),
-      ceiling: await hardLimits(),
-      bundleDirectory: bundle,
-      dataDirectory: data,
-      argv: program.argv,
-      programs: program.mounts,
-      grants: [],
-      hidden: [],
-    });
-    return { launch, clean };
-  } catch (error) {
-    await clean();
-    throw error;
+  { uid, nodePath }: ProbeOptions,
+): Promise<Attempt> {
+  if (path === null) return refused('bubblewrap is not installed.', await installCommand('bubblewrap'));
+  if (dropsRoot && tools.setpriv === null && tools.helper === null) {
+    return refused('setpriv is not installed, so a plugin could not leave root.', await installCommand('util-linux'));
   }
+  if (dropsRoot && uid === 0) return refused('Plugins never run as root.', 'Give plugins a uid of their own.');
+  const view = { bundle: '/plugin', node: '/usr/bin/node' };
+  const { launch, failure } = await tryLaunch({ dropsRoot, uid, nodePath, view }, (parts) =>
+    processCommand({ ...parts, tools, bubblewrap: path, bindsDescriptors: false, runnable: [] }),
+  );
+  if (failure !== null) return refused(`bubblewrap failed: ${failure}`, await namespaceAdvice(failure));
+  const missing = missingPackage(tools);
+  const advice = missing === undefined ? {} : { advice: await installCommand(missing) };
+  return { works: true, reason: null, dimensions: launch.enforcement, ...advice };
 }
 
-/** Null when it ran to its end, else what was printed. Not through spawn/: that is a later stage. */
-function runTiny(command: LaunchCommand): Promise<string | null> {
-  const highest = Math.max(...command.descriptors.map(({ fd }) => fd), command.statusDescriptor ?? 0);
-  const stdio = Array.from({ length: highest + 1 }, (_, fd) => (fd < 2 ? ('ignore' as const) : ('pipe' as const)));
-  return new Promise((resolve) => {
-    const child = spawn(command.file, [...command.args], { cwd: command.cwd, env: command.env, stdio });
-    let printed = '';
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      printed = (printed + text).slice(0, 2000);
-    });
-    for (const { fd, bytes } of command.descriptors) {
-      const pipe = child.stdio[fd] as Writable;
-      pipe.on('error', () => undefined);
-      pipe.end(bytes);
-    }
-    child.once('error', (error) => resolve(error.message));
-    child.once('close', (code, signal) => {
-      if (code === 0) resolve(null);
-      else resolve(printed.trim() === '' ? `it ended with ${signal ?? `code ${code}`}` : printed.trim());
-    });
-  });
+async function tryLandlock(
+  helper: Helper,
+  tools: SandboxTools,
+  abi: number,
+  dropsRoot: boolean,
+  { uid, nodePath }: ProbeOptions,
+): Promise<Attempt> {
+  if (helper.path === null || tools.helper === null) {
+    const why = helper.path === null ? helper.reason : 'it is gone';
+    const fix = /compil/.test(why) ? await installCommand('gcc libc6-dev') : undefined;
+    return refused(`It takes a program of mmm's own, which could not be made: ${why}.`, fix);
+  }
+  if (abi === 0) return refused('This kernel has no Landlock, or it is not turned on (lsm=landlock,...).');
+  if (dropsRoot && uid === 0) return refused('Plugins never run as root.', 'Give plugins a uid of their own.');
+  if (dropsRoot && !tools.helper.namespaces) {
+    const reason = 'root may not mount here, and without that a plugin cannot reach its files once it has left root.';
+    return refused(reason, 'Run the host as an ordinary user.');
+  }
+  const own = tools.helper;
+  const view = dropsRoot ? { bundle: stagePaths.plugin, node: stagePaths.node } : undefined;
+  const { launch, failure } = await tryLaunch({ dropsRoot, uid, nodePath, ...(view && { view }) }, (parts) =>
+    landlockCommand({ ...parts, helper: own, abi }),
+  );
+  if (failure !== null) return refused(`Landlock failed: ${failure}`);
+  return { works: true, reason: null, dimensions: launch.enforcement };
+}
+
+/** The rung that is no confinement: an ordinary user's plugin starts anywhere, root must be left first. */
+function withoutConfinement(tools: SandboxTools, dropsRoot: boolean, { uid }: ProbeOptions): Attempt {
+  const problem = dropsRoot ? (uid === 0 ? 'no other uid was given' : cannotLeaveRoot(tools)) : undefined;
+  if (problem !== undefined) return refused(`A plugin could not leave root: ${problem}.`);
+  return { works: true, reason: null, dimensions: nothingEnforced };
+}
+
+/** What is missing for a plugin of a root host at level none; undefined when nothing is. */
+export function cannotLeaveRoot({ helper, setpriv, unshare }: SandboxTools): string | undefined {
+  if (helper?.namespaces === true) return undefined;
+  const missing = Object.entries({ setpriv, unshare }).find(([, path]) => path === null)?.[0];
+  return missing === undefined ? undefined : `${missing} is not installed or not allowed`;
+}
+
+/** Elsewhere than on Linux nothing is confined yet, and this is said rather than tried. */
+function elsewhere(platform: NodeJS.Platform): SandboxProbe {
+  const names: { readonly [P in NodeJS.Platform]?: string } = { darwin: 'macOS', win32: 'Windows' };
+  const reason = `Plugins are confined on Linux only; this is ${names[platform] ?? platform}.`;
+  const none = { works: false, reason, dimensions: nothingEnforced };
+  // Without uids there is nothing to leave, and what a plugin may there is what its user may.
+  const unconfined = { ...none, works: platform !== 'win32', reason: platform === 'win32' ? reason : null };
+  return {
+    bubblewrap: { path: null, version: null, bindsDescriptors: false, works: false, reason },
+    landlock: { abi: 0, works: false, reason },
+    mechanism: 'none',
+    dimensions: nothingEnforced,
+    rungs: [
+      { mechanism: 'bubblewrap', ...none },
+      { mechanism: 'landlock', ...none },
+      { mechanism: 'none', ...unconfined },
+    ],
+    advice: 'Run mmm on Linux, for example in a virtual machine.',
+    tools: { setpriv: null, prlimit: null, socat: null, nsenter: null, unshare: null, mount: null, helper: null },
+  };
 }
 
 async function bubblewrapVersion(path: string): Promise<string | null> {
@@ -163,42 +223,12 @@ async function bubblewrapVersion(path: string): Promise<string | null> {
   return /\d+(?:\.\d+)+/.exec(stdout)?.[0] ?? null;
 }
 
-/** The package without which confined plugins run, but not as they should. */
-function missingPackage({ prlimit, nsenter, setpriv, socat }: SandboxTools): string | undefined {
-  if (prlimit === null || nsenter === null || setpriv === null) return 'util-linux';
-  return socat === null ? 'socat' : undefined;
+async function bindsDescriptors(path: string): Promise<boolean> {
+  const { stdout, stderr } = await run(path, ['--help']);
+  return /--ro-bind-fd\b/.test(stdout + stderr);
 }
 
-/** The command that installs a package on this distribution. */
-async function installCommand(packageName: string): Promise<string> {
-  const text = await readFile('/etc/os-release', 'utf8').catch(() => '');
-  const names = /^ID=(.*)$/m.exec(text)?.[1] ?? '';
-  const likes = /^ID_LIKE=(.*)$/m.exec(text)?.[1] ?? '';
-  const family = `${names} ${likes}`.replaceAll('"', '').split(/\s+/);
-  const commands: readonly [families: readonly string[], command: string][] = [
-    [['debian', 'ubuntu'], 'apt-get install'],
-    [['fedora', 'rhel', 'centos'], 'dnf install'],
-    [['arch'], 'pacman -S'],
-    [['alpine'], 'apk add'],
-    [['suse', 'opensuse'], 'zypper install'],
-  ];
-  const found = commands.find(([families]) => families.some((candidate) => family.includes(candidate)));
-  const sudo = process.getuid?.() === 0 ? '' : 'sudo ';
-  return found === undefined ? `Install the package ${packageName}.` : `${sudo}${found[1]} ${packageName}`;
-}
-
-/** What forbids namespaces to ordinary users, and the command that allows them. */
-async function namespaceAdvice(failure: string): Promise<string> {
-  const value = async (file: string): Promise<string> => (await readFile(file, 'utf8').catch(() => '')).trim();
-  if ((await value('/proc/sys/kernel/unprivileged_userns_clone')) === '0') {
-    return 'sudo sysctl -w kernel.unprivileged_userns_clone=1';
-  }
-  if ((await value('/proc/sys/user/max_user_namespaces')) === '0')
-    return 'sudo sysctl -w user.max_user_namespaces=15000';
-  if ((await value('/proc/sys/kernel/apparmor_restrict_unprivileged_userns')) === '1') {
-    return 'sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0';
-  }
-  return /namespace|Operation not permitted|setting up uid map/.test(failure)
-    ? 'Allow namespaces here; for a container: --security-opt seccomp=unconfined --cap-add SYS_ADMIN.'
-    : 'Mend what bubblewrap names there.';
+async function landlockVersion(helper: string): Promise<number> {
+  const { code, stdout } = await run(helper, ['--landlock-version']);
+  return code === 0 ? Number(stdout.trim()) : 0;
 }

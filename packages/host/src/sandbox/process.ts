@@ -3,10 +3,15 @@ import { type ForwarderTools, proxyVariables } from '../egress/forwarder.ts';
 import { egressRules } from '../egress/rule.ts';
 import { pluginEnvironment } from './environment.ts';
 import type { LaunchCommand } from './launch-command.ts';
+import { holdsExecute, noexecStage } from './noexec-stage.ts';
 import { bubblewrapProfile, insidePaths, type ProfileParts } from './profile.ts';
 import { outerLimitArguments } from './resource-limits.ts';
+import type { SandboxTools } from './tools.ts';
 
 export interface ProcessLaunch extends ProfileParts {
+  readonly tools: SandboxTools;
+  /** Everything but grants that is shown to be run, by its real path. */
+  readonly runnable: readonly string[];
   /** Absolute path of a bubblewrap that was seen to work. */
   readonly bubblewrap: string;
   readonly granted: readonly Permission[];
@@ -19,9 +24,9 @@ export interface ProcessLaunch extends ProfileParts {
 export function processCommand(launch: ProcessLaunch): LaunchCommand {
   const { forwarder } = launch;
   const profile = bubblewrapProfile({ ...launch, waitsForEgress: forwarder !== undefined });
-  const { prlimit } = launch.tools;
-  const limit = prlimit === null ? [] : outerLimitArguments(prlimit, launch.limits, launch.ceiling, launch.dropsRoot);
-  const [file = launch.bubblewrap, ...args] = [...limit, launch.bubblewrap, ...profile.args];
+  const limit = outerLimitArguments(launch.tools, launch.limits, launch.ceiling, launch.dropsRoot);
+  const stage = noexecStage(launch);
+  const [file = launch.bubblewrap, ...args] = [...limit, ...stage, launch.bubblewrap, ...profile.args];
   return {
     level: 'process',
     mechanism: 'bubblewrap',
@@ -40,18 +45,16 @@ export function processCommand(launch: ProcessLaunch): LaunchCommand {
     cwd: '/',
     descriptors: profile.descriptors,
     statusDescriptor: profile.statusDescriptor,
+    shown: profile.shown,
+    bindsDescriptors: launch.bindsDescriptors,
+    blockDescriptor: profile.blockDescriptor,
     egress:
-      forwarder === undefined || profile.blockDescriptor === null
+      forwarder === undefined
         ? null
-        : {
-            rules: egressRules(launch.granted),
-            tools: forwarder,
-            dropsRoot: launch.dropsRoot,
-            blockDescriptor: profile.blockDescriptor,
-          },
+        : { rules: egressRules(launch.granted), tools: forwarder, dropsRoot: launch.dropsRoot },
     pluginDirectory: insidePaths.plugin,
     dataDirectory: insidePaths.data,
     uid: launch.uid,
-    enforcement: profile.enforcement,
+    enforcement: holdsExecute(launch) ? profile.enforcement : { ...profile.enforcement, filesystem: 'partial' },
   };
 }

@@ -1,9 +1,12 @@
+import { type DeviceNodes, soundFolder } from './devices.ts';
 import type { DescriptorInput, EnforcementReport } from './launch-command.ts';
 import type { LibraryLayout } from './library-layout.ts';
-import type { Mount } from './mount.ts';
+import type { GrantMount, Mount, ShownPath } from './mount.ts';
 import { requireMountPoint, requireWholeOptions } from './mount-point.ts';
-import { type HardLimits, limitArguments, outerHoldsAll, type ResourceLimits } from './resource-limits.ts';
+import type { HardLimits, ResourceLimits } from './resource-limits.ts';
 import { hasSeccompFilter, seccompFilter } from './seccomp.ts';
+import { starter, starterPrograms } from './starter.ts';
+import type { SandboxTools } from './tools.ts';
 
 /**
  * Paths as the plugin sees them. They say nothing about the host, but they are no secret-keeping either:
@@ -28,7 +31,7 @@ export interface ProfileParts {
   readonly uid: number;
   readonly architecture: string;
   readonly layout: LibraryLayout;
-  readonly tools: { readonly setpriv: string | null; readonly prlimit: string | null };
+  readonly tools: Pick<SandboxTools, 'setpriv' | 'prlimit' | 'helper'>;
   readonly limits: ResourceLimits;
   readonly ceiling: HardLimits;
   readonly bundleDirectory: string;
@@ -37,7 +40,11 @@ export interface ProfileParts {
   /** Programs, interpreters and what they need. */
   readonly programs: readonly Mount[];
   /** What the filesystem grants show. */
-  readonly grants: readonly Mount[];
+  readonly grants: readonly GrantMount[];
+  /** This bubblewrap mounts what a descriptor holds, and looks again after the mount. */
+  readonly bindsDescriptors: boolean;
+  /** What the device grants show. Default: no device but those that every program has. */
+  readonly devices?: DeviceNodes;
   /** Folders inside the grants that stay hidden. */
   readonly hidden: readonly string[];
   /** The plugin waits until the way to its hosts is there. Default: false. */
@@ -51,6 +58,8 @@ export interface BubblewrapProfile {
   readonly statusDescriptor: number;
   /** What the plugin waits on before it starts; null when it waits for nothing. */
   readonly blockDescriptor: number | null;
+  /** What the grants show, each by a descriptor that it is opened on. */
+  readonly shown: readonly ShownPath[];
   readonly enforcement: EnforcementReport;
   /** The options, one word each: what `args` and the first descriptor amount to. */
   readonly options: readonly string[];
@@ -66,8 +75,15 @@ export function bubblewrapProfile(parts: ProfileParts): BubblewrapProfile {
   for (const { target } of [...parts.programs, ...parts.grants]) requireMountPoint(parts.plugin, target);
   for (const path of parts.hidden) requireMountPoint(parts.plugin, path);
   const hasFilter = hasSeccompFilter(parts.architecture);
+  const hasLimits = parts.tools.helper !== null || parts.tools.prlimit !== null;
   const files = syntheticFiles(parts.uid);
-  const blockDescriptor = parts.waitsForEgress === true ? descriptors.firstFile + files.length : null;
+  const waits = parts.waitsForEgress === true || (parts.grants.length > 0 && !parts.bindsDescriptors);
+  const blockDescriptor = waits ? descriptors.firstFile + files.length : null;
+  const firstShown = descriptors.firstFile + files.length + (blockDescriptor === null ? 0 : 1);
+  const shown = parts.grants.map((grant, index): ShownPath => {
+    const { source, target, device, inode } = grant;
+    return { fd: firstShown + index, grant: grant.grant, path: source, target, device, inode };
+  });
   const options = [
     ...namespaces(parts.dropsRoot),
     ...['--json-status-fd', String(descriptors.status)],
@@ -77,8 +93,11 @@ export function bubblewrapProfile(parts: ProfileParts): BubblewrapProfile {
     // Plain files of the root, which is read-only in the end: a mount for each would cost a quarter of a millisecond.
     ...files.flatMap(({ path }, index) => ['--perms', '0444', '--file', String(descriptors.firstFile + index), path]),
     ...kernelMounts(parts.waitsForEgress === true, parts.limits.temporaryBytes),
+    ...deviceMounts(parts.devices),
     ...folders(parts.grants.flatMap(({ target }) => foldersAbove(target))),
-    ...parts.grants.flatMap(bind),
+    ...parts.grants.flatMap((grant, index) =>
+      parts.bindsDescriptors ? bindDescriptor(grant, firstShown + index) : bind(grant),
+    ),
     ...parts.hidden.flatMap((path) => ['--tmpfs', path, '--remount-ro', path]),
     ...bind({ source: parts.bundleDirectory, target: insidePaths.plugin, writable: false }),
     ...bind({ source: parts.dataDirectory, target: insidePaths.data, writable: true }),
@@ -91,7 +110,13 @@ export function bubblewrapProfile(parts: ProfileParts): BubblewrapProfile {
   requireWholeOptions(parts.plugin, options);
   return {
     options,
-    args: ['--args', String(descriptors.options), '--', ...starter(parts), ...parts.argv],
+    args: [
+      '--args',
+      String(descriptors.options),
+      '--',
+      ...starter({ ...parts, groups: parts.devices?.groups ?? [] }, insideTool),
+      ...parts.argv,
+    ],
     descriptors: [
       { fd: descriptors.options, bytes: Buffer.from(options.map((option) => `${option}\0`).join('')) },
       ...(hasSeccompFilter(parts.architecture)
@@ -101,15 +126,16 @@ export function bubblewrapProfile(parts: ProfileParts): BubblewrapProfile {
     ],
     statusDescriptor: descriptors.status,
     blockDescriptor,
+    shown,
     enforcement: {
       filesystem: 'enforced',
       network: 'enforced',
       environment: 'enforced',
       commands: 'enforced',
-      processes: parts.tools.prlimit === null ? 'partial' : 'enforced',
+      processes: hasLimits ? 'enforced' : 'partial',
       ipc: hasFilter ? 'enforced' : 'partial',
       // RLIMIT_DATA bounds each process; their sum is only looked at, and ended when it is over.
-      memory: parts.tools.prlimit === null ? 'declared' : 'partial',
+      memory: hasLimits ? 'partial' : 'declared',
     },
   };
 }
@@ -153,11 +179,8 @@ function systemMounts({ layout, programs: found, plugin }: ProfileParts): string
 }
 
 /** The programs that start the plugin, at names no other mount can have. */
-function helperMounts({ tools, dropsRoot, limits }: ProfileParts): string[] {
-  const needed = [dropsRoot ? tools.setpriv : null, outerHoldsAll(limits, dropsRoot) ? null : tools.prlimit];
-  const mounts = needed
-    .filter((tool) => tool !== null)
-    .map((source) => ({ source, target: insideTool(source), writable: false }));
+function helperMounts(parts: ProfileParts): string[] {
+  const mounts = starterPrograms(parts).map((source) => ({ source, target: insideTool(source), writable: false }));
   return [...folders(mounts.length === 0 ? [] : [insidePaths.tools]), ...mounts.flatMap(bind)];
 }
 
@@ -196,6 +219,12 @@ function plainDevices(): string[] {
   ];
 }
 
+function deviceMounts(devices: DeviceNodes | undefined): string[] {
+  if (devices === undefined || devices.names.length === 0) return [];
+  const bound = devices.names.flatMap((name) => ['--dev-bind', `${devices.folder}/${name}`, `${soundFolder}/${name}`]);
+  return [...folders([soundFolder]), ...bound];
+}
+
 /** What programs expect in /etc, without a word about the host. */
 function syntheticFiles(uid: number): { path: string; text: string }[] {
   return [
@@ -203,25 +232,6 @@ function syntheticFiles(uid: number): { path: string; text: string }[] {
     { path: '/etc/group', text: `plugin:x:${uid}:\n` },
     { path: '/etc/hosts', text: '127.0.0.1 localhost plugin\n::1 localhost\n' },
     { path: '/etc/nsswitch.conf', text: 'passwd: files\ngroup: files\nhosts: files\n' },
-  ];
-}
-
-/** The words in front of the plugin: leave root, then take limits that count for this uid in this namespace. */
-function starter(parts: ProfileParts): string[] {
-  const { setpriv, prlimit } = parts.tools;
-  const drop = parts.dropsRoot && setpriv !== null ? dropArguments(insideTool(setpriv), parts.uid) : [];
-  const isHeld = prlimit === null || outerHoldsAll(parts.limits, parts.dropsRoot);
-  const limit = isHeld ? [] : limitArguments(insideTool(prlimit), parts.limits, parts.ceiling);
-  return [...drop, ...limit];
-}
-
-/** The `setpriv` words that leave root for good: no capability, no group, no way to gain a privilege again. */
-export function dropArguments(setpriv: string, uid: number, more: readonly string[] = []): string[] {
-  return [
-    setpriv,
-    ...more,
-    ...[`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--inh-caps=-all', '--bounding-set=-all'],
-    ...['--no-new-privs', '--'],
   ];
 }
 
@@ -240,6 +250,11 @@ function foldersAbove(path: string): string[] {
 
 function insideTool(path: string): string {
   return `${insidePaths.tools}/${path.slice(path.lastIndexOf('/') + 1)}`;
+}
+
+/** bubblewrap mounts what the descriptor's path leads to, compares it with the descriptor, and gives up on another. */
+function bindDescriptor({ target, writable }: Mount, fd: number): string[] {
+  return [writable ? '--bind-fd' : '--ro-bind-fd', String(fd), target];
 }
 
 function bind({ source, target, writable }: Mount): string[] {

@@ -26,13 +26,10 @@ export function resourceLimits(limits: LimitValues): ResourceLimits {
   };
 }
 
-/**
- * The `prlimit` words in front of a plugin. The data segment and not the address space is limited, because Node
- * reserves gigabytes of addresses it never uses. No limit is above `ceiling`, the hard limits of this process: raising
- * one fails.
- */
-export function limitArguments(prlimit: string, limits: ResourceLimits, ceiling: HardLimits): string[] {
-  return [prlimit, processLimit(limits, ceiling), ...limitsPerProcess(limits, ceiling), '--'];
+/** The programs that can set limits: the first that is there does it. */
+export interface Limiters {
+  readonly helper: { readonly path: string } | null;
+  readonly prlimit: string | null;
 }
 
 /**
@@ -41,14 +38,38 @@ export function limitArguments(prlimit: string, limits: ResourceLimits, ceiling:
  * below a root host the plugin's uid is its own everywhere, and root is not counted.
  */
 export function outerLimitArguments(
-  prlimit: string,
+  { helper, prlimit }: Limiters,
   limits: ResourceLimits,
   ceiling: HardLimits,
   dropsRoot: boolean,
 ): string[] {
   const processes = dropsRoot ? [processLimit(limits, ceiling)] : [];
   const files = Math.max(limits.files, filesMin);
-  return [prlimit, ...processes, ...limitsPerProcess({ ...limits, files }, ceiling), '--'];
+  const words = [...processes, ...limitsPerProcess({ ...limits, files }, ceiling)];
+  if (helper !== null) return [helper.path, ...asHelperWords(words), '--'];
+  return prlimit === null ? [] : [prlimit, ...asOptions(words), '--'];
+}
+
+/**
+ * The `prlimit` words in front of a plugin. The data segment and not the address space is limited, because Node
+ * reserves gigabytes of addresses it never uses. No limit is above `ceiling`, the hard limits of this process: raising
+ * one fails.
+ */
+export function limitArguments(prlimit: string, limits: ResourceLimits, ceiling: HardLimits): string[] {
+  return [prlimit, ...asOptions([processLimit(limits, ceiling), ...limitsPerProcess(limits, ceiling)]), '--'];
+}
+
+/** The same limits as words for our helper. */
+export function helperLimits(limits: ResourceLimits, ceiling: HardLimits): string[] {
+  return asHelperWords([processLimit(limits, ceiling), ...limitsPerProcess(limits, ceiling)]);
+}
+
+function asOptions(words: readonly string[]): string[] {
+  return words.map((word) => `--${word}`);
+}
+
+function asHelperWords(words: readonly string[]): string[] {
+  return words.flatMap((word) => ['--limit', word]);
 }
 
 /** Whether nothing is left for a second `prlimit` inside: each program before the plugin costs a millisecond. */
@@ -57,15 +78,15 @@ export function outerHoldsAll(limits: ResourceLimits, dropsRoot: boolean): boole
 }
 
 function processLimit(limits: HardLimits, ceiling: HardLimits): string {
-  return `--nproc=${Math.min(limits.processes, ceiling.processes)}`;
+  return `nproc=${Math.min(limits.processes, ceiling.processes)}`;
 }
 
 function limitsPerProcess(limits: HardLimits, ceiling: HardLimits): string[] {
   return [
-    `--data=${Math.min(limits.dataBytes, ceiling.dataBytes)}`,
-    `--nofile=${Math.min(limits.files, ceiling.files)}`,
-    `--fsize=${Math.min(limits.fileSizeBytes, ceiling.fileSizeBytes)}`,
-    '--core=0',
+    `data=${Math.min(limits.dataBytes, ceiling.dataBytes)}`,
+    `nofile=${Math.min(limits.files, ceiling.files)}`,
+    `fsize=${Math.min(limits.fileSizeBytes, ceiling.fileSizeBytes)}`,
+    'core=0',
   ];
 }
 

@@ -12,8 +12,17 @@ export interface SandboxTools {
   readonly prlimit: string | null;
   readonly socat: string | null;
   readonly nsenter: string | null;
+  readonly mount: string | null;
   /** Set only when a process namespace could really be made with it. */
   readonly unshare: string | null;
+  /** Our own program, which does the work of all but `socat` and `nsenter`; null where it could not be compiled. */
+  readonly helper: LaunchHelper | null;
+}
+
+export interface LaunchHelper {
+  readonly path: string;
+  /** It could really make namespaces here, those for networks included. */
+  readonly namespaces: boolean;
 }
 
 export interface Ran {
@@ -50,20 +59,27 @@ export function findTool(name: string): string | null {
 }
 
 /** Looks for the helpers, and tries the one whose presence says nothing: namespaces may be forbidden. */
-export async function findTools(isRoot: boolean): Promise<SandboxTools> {
+export async function findTools(isRoot: boolean, helper: string | null): Promise<SandboxTools> {
   const unshare = findTool('unshare');
   const user = isRoot ? [] : ['--user', '--map-current-user'];
-  const tried =
-    unshare === null
-      ? null
-      : await run(unshare, [...user, '--pid', '--fork', '--kill-child', '--mount-proc', '--', '/bin/true']);
+  const helped = helper === null ? null : await run(helper, [...helperNamespaces(isRoot), '--', '/bin/true']);
+  const namespace = [...user, '--pid', '--fork', '--kill-child', '--mount-proc', '--', '/bin/true'];
+  // What our helper could make, the other can.
+  const tried = helped?.code === 0 || unshare === null ? helped : await run(unshare, namespace);
   return {
     setpriv: findTool('setpriv'),
     prlimit: findTool('prlimit'),
     socat: findTool('socat'),
     nsenter: findTool('nsenter'),
+    mount: findTool('mount'),
     unshare: tried?.code === 0 ? unshare : null,
+    helper: helper === null ? null : { path: helper, namespaces: helped?.code === 0 },
   };
+}
+
+/** The words with which our helper gives a plugin namespaces of its own. */
+export function helperNamespaces(isRoot: boolean): readonly string[] {
+  return [...(isRoot ? [] : ['--user-namespace']), '--pid-namespace', '--net-namespace'];
 }
 
 function isExecutable(path: string): boolean {

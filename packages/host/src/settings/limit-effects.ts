@@ -15,7 +15,9 @@ const stubborn = `${hostLimits.processesAtLimitMs / 1000} s`;
 const measured = `${hostLimits.diskWatchMs / 1000} s`;
 const average = `${hostLimits.cpuWindowMs / 1000} s`;
 const idle = `${(hostLimits.watchSlowMs * (hostLimits.watchGlances + 1)) / 1000} s`;
-const looks = `every ${fast} while the plugin works or has half of it, else every ${slow}`;
+const growing = `${hostLimits.watchGrowingMs} ms`;
+const busy = `every ${fast} while the plugin works or has half of it, every ${growing} while it grows`;
+const looks = `${busy}, else every ${slow}`;
 
 /** For each limit. Read by `mmm doctor` and by the page about limits, so that both say what is done. */
 export const limitEffects: Readonly<Record<LimitName, LimitEffect>> = {

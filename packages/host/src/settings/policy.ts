@@ -73,11 +73,12 @@ export const policySection = z
   .strictObject({
     ...lists,
     sandbox: z
-      .enum(['process'])
+      .enum(['process', 'landlock'])
       .optional()
       .describe(
-        'The least confinement of any plugin. Set, it also holds for plugins that `--unconfined` names; unset, ' +
-          'those may run without.',
+        'The least confinement of any plugin: `process`, bubblewrap; `landlock`, also Landlock where bubblewrap ' +
+          'does not work. Set, it holds for plugins that `--unconfined` or `--landlock` names as well; unset, ' +
+          'those may run with less, and all others by bubblewrap alone.',
       ),
     require: z
       .array(z.enum(enforcementDimensions))

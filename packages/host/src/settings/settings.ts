@@ -4,18 +4,32 @@ import * as z from 'zod';
 import { hostLimits } from '../limits.ts';
 import { type PlacedProblem, placeProblems, problemsMessage, readToml, unsafeData } from '../source/document.ts';
 import { type Described, describeIssues } from '../source/issues.ts';
+import { eventsSection } from './events.ts';
 import { limitsSection } from './limits.ts';
+import { logsSection } from './logs.ts';
+import { checkMappings, mappingSections } from './mappings.ts';
+import { metricsSection } from './metrics.ts';
+import { modelsSection } from './models.ts';
+import { pluginsSection } from './plugins.ts';
 import { policySection } from './policy.ts';
 import { supervisionSection } from './supervision.ts';
 import { trustSection } from './trust.ts';
 
 /** `$MMM_HOME/config.toml`: one table a section, each in a file of its own here. Unknown keys are refused. */
-export const settingsFile = z.strictObject({
-  policy: policySection.optional().describe('What is granted automatically, asked about and refused.'),
-  limits: limitsSection.optional().describe('How much plugins may use, and the most their manifests may ask for.'),
-  supervision: supervisionSection.optional().describe('When plugins are restarted, watched, stopped and kept ready.'),
-  trust: trustSection.optional().describe('What is asked of signatures beyond the trust store.'),
-});
+export const settingsFile = z
+  .strictObject({
+    policy: policySection.optional().describe('What is granted automatically, asked about and refused.'),
+    limits: limitsSection.optional().describe('How much plugins may use, and the most their manifests may ask for.'),
+    supervision: supervisionSection.optional().describe('When plugins are restarted, watched, stopped and kept ready.'),
+    models: modelsSection.optional().describe('Which plugins answer requests to language models.'),
+    trust: trustSection.optional().describe('What is asked of signatures beyond the trust store.'),
+    metrics: metricsSection.optional().describe('Where the daemon serves what it counts.'),
+    logs: logsSection.optional().describe('How much of the logs of plugins is kept.'),
+    events: eventsSection.optional().describe('How long events are kept, and how many plugins may emit.'),
+    plugins: pluginsSection.optional().describe('Plugins that are used without being installed.'),
+    ...mappingSections,
+  })
+  .superRefine(checkMappings);
 type Sections = z.output<typeof settingsFile>;
 
 /** What the file says; a section that it does not have is absent, and whoever reads it knows the defaults. */

@@ -10,9 +10,12 @@ export class ProcessGroup {
   readonly pid: number;
   readonly #status: SandboxStatus | undefined;
   readonly #forget: () => void;
+  /** Told to, the sandbox ends everything it started and then itself. */
+  readonly #endsAll: boolean;
 
-  constructor(pid: number, status: SandboxStatus | undefined) {
+  constructor(pid: number, status: SandboxStatus | undefined, endsAll = false) {
     this.pid = pid;
+    this.#endsAll = endsAll;
     this.#status = status;
     this.#forget = reapOnExit(() => this.signal('SIGKILL'));
   }
@@ -20,6 +23,7 @@ export class ProcessGroup {
   /** The plugin's own process as the host sees it. */
   get pluginPid(): number | undefined {
     if (this.#status === undefined) return this.pid;
+    if (this.#status.pluginPid !== undefined) return isThere(this.#status.pluginPid);
     const inner = this.#status.innerPid;
     return inner === undefined ? undefined : firstChild(inner);
   }
@@ -29,7 +33,7 @@ export class ProcessGroup {
     const inner = this.#status?.innerPid;
     if (inner !== undefined) signalGroup(inner, signal);
     // To the sandbox itself SIGTERM would be the end of everything in it, without the plugin ever seeing it.
-    if (inner === undefined || signal === 'SIGKILL') signalGroup(this.pid, signal);
+    if (inner === undefined || signal === 'SIGKILL') signalGroup(this.pid, this.#endsAll ? 'SIGTERM' : signal);
   }
 
   /** After the exit: kills what is left and stops watching. From here on the numbers may belong to others. */
@@ -45,6 +49,16 @@ function signalGroup(leader: number, signal: NodeJS.Signals): void {
     process.kill(-leader, signal);
   } catch {
     // ESRCH: gone already.
+  }
+}
+
+/** The number, while it belongs to a process. */
+function isThere(pid: number): number | undefined {
+  try {
+    process.kill(pid, 0);
+    return pid;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH' ? undefined : pid;
   }
 }
 

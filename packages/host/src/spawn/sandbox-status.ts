@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 /** Far more than bubblewrap ever writes; a sandbox that writes more is not believed. */
 const statusBytesMax = 16 * 1024;
 
-/** What bubblewrap reports on its status descriptor: one JSON document a line. */
+/** What bubblewrap, and our helper in its stead, report on the status descriptor: one JSON document a line. */
 export class SandboxStatus {
   #text = '';
   /** Resolves with the first process of the sandbox, or with undefined when it ended without one. */
@@ -23,7 +23,12 @@ export class SandboxStatus {
 
   /** The first process of the sandbox's own namespace, which leads the plugin's session; undefined before it exists. */
   get innerPid(): number | undefined {
-    return this.#number('child-pid');
+    return this.#number('child-pid') ?? this.pluginPid;
+  }
+
+  /** Reported where the plugin is no child of a first process, but that process itself. */
+  get pluginPid(): number | undefined {
+    return this.#number('plugin-pid');
   }
 
   /** Reported only when the command inside was started; undefined when the sandbox itself failed. */

@@ -14,12 +14,13 @@ import type { LimitWatch } from '../watchdog/limit-watch.ts';
 import type { Watched } from '../watchdog/watchdog.ts';
 import type { Child, ChildExit } from './child.ts';
 import { childTransport } from './child-transport.ts';
-import { type EgressDoors, openWay } from './egress-way.ts';
+import { type EgressDoors, openWay, type WayServices } from './egress-way.ts';
 import { ProcessGroup } from './process-group.ts';
 import { type LineReading, readLines } from './read-lines.ts';
 import { reapAfterExit } from './reap-orphans.ts';
 import { SandboxStatus } from './sandbox-status.ts';
 import { leakingDescriptors } from './seal-descriptors.ts';
+import { openShown, verifyShown } from './shown-paths.ts';
 import { LineTail } from './stderr-log.ts';
 
 /** Every number up to the last one costs a little at each start. */
@@ -70,13 +71,13 @@ export async function spawn(command: LaunchCommand, services: SpawnServices): Pr
   const tail = new LineTail(hostLimits.stderrTailBytes, services.redact);
   const lines = keepLines(stderr, tail, services);
   const status = statusOf(command, subprocess.stdio);
-  const group = new ProcessGroup(pid, status);
+  const group = new ProcessGroup(pid, status, command.mechanism === 'landlock');
   const recorded = services.records?.add(services.plugin, pid, ownHome(command));
   const startedAtMs = services.clock.now();
   let breach: LimitBreach | undefined;
   const watch = services.watch?.({
     pid,
-    helpers: command.mechanism === 'bubblewrap' ? 2 : 0,
+    helpers: helpersOf(command),
     exceeded: (exceeded) => {
       breach = exceeded;
       group.signal('SIGKILL');
@@ -97,15 +98,13 @@ export async function spawn(command: LaunchCommand, services: SpawnServices): Pr
     });
   });
   for (const { fd, bytes } of command.descriptors) feed(subprocess.stdio[fd], bytes);
-  if (command.egress !== null) {
-    const block = subprocess.stdio[command.egress.blockDescriptor] as Writable;
-    await openWay(command.egress, { ...services, sandbox: status?.started, block, exited }).catch(
-      async (error: unknown) => {
-        group.signal('SIGKILL');
-        await exited;
-        throw error;
-      },
-    );
+  if (command.blockDescriptor !== null) {
+    const block = subprocess.stdio[command.blockDescriptor] as Writable;
+    await released(command, { ...services, sandbox: status?.started, block, exited }).catch(async (error: unknown) => {
+      group.signal('SIGKILL');
+      await exited;
+      throw error;
+    });
   }
   return {
     pid,
@@ -127,18 +126,38 @@ export async function spawn(command: LaunchCommand, services: SpawnServices): Pr
   };
 }
 
+/** What has to be before the plugin starts: it sees what was judged, and the way to its hosts is open. */
+async function released(command: LaunchCommand, way: WayServices): Promise<void> {
+  if (!command.bindsDescriptors && command.shown.length > 0) {
+    const pid = await way.sandbox;
+    if (pid !== undefined) await verifyShown(command.shown, pid, way.plugin, way.clock);
+  }
+  if (command.egress !== null) return await openWay(command.egress, way);
+  way.block.on('error', () => undefined);
+  way.block.end('\n');
+}
+
 /**
  * HOME of a plugin that sees the host's files, which is a folder of its own: what it starts can be known by it. Null
  * where every plugin's has the same name, and where a namespace ends what it starts.
  */
 function ownHome({ mechanism, args, env, uid }: LaunchCommand): string | null {
-  if (mechanism !== 'none' || uid !== process.getuid?.() || args.includes('--kill-child')) return null;
+  const hasNamespace = args.includes('--kill-child') || args.includes('--pid-namespace');
+  if (mechanism === 'bubblewrap' || uid !== process.getuid?.() || hasNamespace) return null;
   return env.HOME ?? null;
+}
+
+/** Processes of ours that stay beside the plugin. */
+function helpersOf({ mechanism, args }: LaunchCommand): number {
+  if (mechanism === 'none') return 0;
+  return mechanism === 'bubblewrap' || args.includes('--init') ? 2 : 1;
 }
 
 function start(command: LaunchCommand, plugin: string) {
   const numbers = command.descriptors.map(({ fd }) => fd);
-  const highest = Math.max(2, command.statusDescriptor ?? 0, command.egress?.blockDescriptor ?? 0, ...numbers);
+  const shown = openShown(command.bindsDescriptors ? command.shown : [], plugin);
+  const used = [command.statusDescriptor ?? 0, command.blockDescriptor ?? 0, ...numbers, ...shown.numbers.keys()];
+  const highest = Math.max(2, ...used);
   const nothing = openSync('/dev/null', 'r');
   try {
     return execa(command.file, [...command.args], {
@@ -152,17 +171,20 @@ function start(command: LaunchCommand, plugin: string) {
       buffer: false,
       reject: false,
       stripFinalNewline: false,
-      stdio: ['pipe', 'pipe', 'pipe', ...pipesUpTo(highest), ...coversAbove(highest, nothing, plugin)],
+      stdio: ['pipe', 'pipe', 'pipe', ...pipesUpTo(highest, shown.numbers), ...coversAbove(highest, nothing, plugin)],
     });
   } finally {
     // The process was started by now, with a copy of its own.
     closeSync(nothing);
+    shown.close();
   }
 }
 
-/** One pipe for every descriptor from 3 up to the highest in use. */
-function pipesUpTo(highest: number): 'pipe'[] {
-  return Array.from({ length: highest - 2 }, () => 'pipe' as const);
+/** One pipe for every descriptor from 3 up to the highest in use, but for what is handed on as it is. */
+function pipesUpTo(highest: number, given: ReadonlyMap<number, number>): 'pipe'[] {
+  const stdio = Array.from({ length: highest - 2 }, (_, index) => given.get(index + 3) ?? 'pipe');
+  // Its types know numbers for the first three only; it hands them on as they are.
+  return stdio as 'pipe'[];
 }
 
 /**

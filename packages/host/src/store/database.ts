@@ -1,7 +1,8 @@
-import { closeSync, constants, fchmodSync, fstatSync, openSync } from 'node:fs';
-import { MmmError } from '@mmm/protocol';
-import { DatabaseSync, type DatabaseSyncInstance, type StatementSyncInstance } from '@photostructure/sqlite';
+import { closeSync, constants, fchmodSync, fstatSync, lstatSync, openSync } from 'node:fs';
+import { MmmError, type StorageProblem } from '@mmm/protocol';
+import { backup, DatabaseSync, type DatabaseSyncInstance, type StatementSyncInstance } from '@photostructure/sqlite';
 import { hostLimits } from '../limits.ts';
+import { clear, isSuspected, suspect } from './suspicion.ts';
 
 /** `full` survives a power cut; `normal` survives kill -9 but may lose the last moments before a power cut. */
 export type Durability = 'full' | 'normal';
@@ -12,6 +13,8 @@ const corruptCodes = new Set([11, 26]);
 const busyCode = 5;
 const ioErrorCode = 10;
 const fullCode = 13;
+/** Pages of one step of a copy, 4 MiB: between two steps others write. */
+const copyPages = 1024;
 /** How long one wait for another process that creates the same file takes, in milliseconds. */
 const createWaitMs = 25;
 
@@ -27,8 +30,10 @@ export class Database {
 
   constructor(file: string) {
     this.file = file;
-    createPrivate(file);
+    const made = createPrivate(file);
     this.#connection = this.#guard(() => connect(file));
+    this.#assertStill(made);
+    if (isSuspected(file)) this.#examine();
   }
 
   get<Row>(sql: string, ...values: readonly Value[]): Row | undefined {
@@ -71,9 +76,43 @@ export class Database {
     }
   }
 
+  /** Writes what is committed into another file, page by page, while this and other connections go on. */
+  async copyTo(file: string): Promise<void> {
+    try {
+      await backup(this.#connection, file, { rate: copyPages });
+    } catch (error) {
+      throw unreadable(this.file, error);
+    }
+  }
+
+  /** Moves the whole write-ahead log into the file, synced. Throws while another process reads or writes. */
+  checkpoint(): void {
+    const row = this.get<{ busy: number }>('PRAGMA wal_checkpoint(TRUNCATE)');
+    if (row?.busy === 1) throw unreadable(this.file, Object.assign(new Error('it is in use'), { errcode: busyCode }));
+  }
+
   close(): void {
     this.#statements.clear();
     if (this.#connection.isOpen) this.#connection.close();
+  }
+
+  /** A restore may have put another file in its place while this waited for the lock on the one before. */
+  #assertStill(made: number): void {
+    if (lstatSync(this.file, { throwIfNoEntry: false })?.ino === made) return;
+    this.close();
+    throw unreadable(this.file, Object.assign(new Error('it was replaced just now'), { errcode: busyCode }));
+  }
+
+  /** Reads all of it: what was damaged lies somewhere, and what the first look sees may be whole. */
+  #examine(): void {
+    try {
+      const row = this.get<{ quick_check: string }>('PRAGMA quick_check(1)');
+      if (row?.quick_check !== 'ok') throw unreadable(this.file, damaged(row?.quick_check));
+      clear(this.file);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   #rollback(): void {
@@ -102,12 +141,21 @@ export class Database {
   }
 }
 
-/** Makes the file 0600 before SQLite does it by the umask; SQLite gives -wal and -shm the mode of the file. */
-function createPrivate(file: string): void {
+function damaged(finding: string | undefined): Error {
+  return Object.assign(new Error(finding ?? 'it cannot be checked'), { errcode: 11 });
+}
+
+/**
+ * Makes the file 0600 before SQLite does it by the umask; SQLite gives -wal and -shm the mode of the file. Returns the
+ * number of its inode.
+ */
+function createPrivate(file: string): number {
   try {
     const descriptor = openSync(file, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
     try {
-      if ((fstatSync(descriptor).mode & 0o777) !== 0o600) fchmodSync(descriptor, 0o600);
+      const { mode, ino } = fstatSync(descriptor);
+      if ((mode & 0o777) !== 0o600) fchmodSync(descriptor, 0o600);
+      return ino;
     } finally {
       closeSync(descriptor);
     }
@@ -116,7 +164,7 @@ function createPrivate(file: string): void {
     throw new MmmError(
       'STATE_UNREADABLE',
       `The state file ${file} cannot be opened: ${reason}. It must be a regular file that you may read and write.`,
-      { file, reason },
+      { file, reason, problem: 'other' },
       { cause: error },
     );
   }
@@ -167,29 +215,51 @@ function useWriteAheadLog(connection: DatabaseSyncInstance): void {
   }
 }
 
+/** What SQLite says of these codes: the binding gives no code with what fails while many rows are read. */
+const codesOfWords: Readonly<Record<string, number>> = {
+  'database is locked': busyCode,
+  'disk I/O error': ioErrorCode,
+  'database disk image is malformed': 11,
+  'database or disk is full': fullCode,
+  'file is not a database': 26,
+};
+
 function codeOf(error: unknown): number {
-  const code = (error as { errcode?: unknown }).errcode;
-  return typeof code === 'number' ? code & 0xff : -1;
+  const { errcode, message } = error as { readonly errcode?: unknown; readonly message?: unknown };
+  if (typeof errcode === 'number') return errcode & 0xff;
+  return codesOfWords[String(message)] ?? -1;
 }
 
-function unreadable(file: string, error: unknown): MmmError<'STATE_UNREADABLE'> {
+/** SQLite's codes for what the system said. */
+const systemCodes: Readonly<Record<string, number>> = { ENOSPC: fullCode, EDQUOT: fullCode, EIO: ioErrorCode };
+
+/** The error for what went wrong with the file: named, with what to do. `error` is SQLite's or the system's. */
+export function unreadable(file: string, error: unknown): MmmError<'STATE_UNREADABLE'> {
   const reason = error instanceof Error ? error.message : String(error);
-  const code = codeOf(error);
+  const code = systemCodes[(error as NodeJS.ErrnoException).code ?? ''] ?? codeOf(error);
   let next = 'Check that the disk is not full and that you may write the file.';
+  let problem: StorageProblem = 'other';
   if (corruptCodes.has(code)) {
+    problem = 'corrupt';
+    suspect(file);
     next =
-      'Nothing was changed or deleted. Restore the file from a backup, or move it away together with its -wal and ' +
-      '-shm files: mmm then starts with an empty one, and permissions must be granted again.';
+      'It is damaged. Nothing was deleted: the next start of mmm sets it aside and begins an empty one, in which ' +
+      'nothing is granted. If you have a backup: mmm restore FILE';
   } else if (code === fullCode) {
+    problem = 'full';
     next =
       'The disk is full. Free some space; `mmm plugin remove` works without it and takes a plugin with its data away.';
+  } else if (code === ioErrorCode) {
+    problem = 'io';
+    next = 'The disk reports an error: look at what the kernel says of it (dmesg), and make a backup elsewhere.';
   } else if (code === busyCode) {
+    problem = 'busy';
     next = `Another mmm process has held it for ${hostLimits.stateBusyTimeoutMs} ms. Try again.`;
   }
   return new MmmError(
     'STATE_UNREADABLE',
     `The state file ${file} could not be used: ${reason}. ${next}`,
-    { file, reason },
+    { file, reason, problem },
     { cause: error },
   );
 }

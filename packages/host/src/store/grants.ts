@@ -1,6 +1,6 @@
 import { type Permission, parsePermissionKey, permissionKey } from '@mmm/protocol';
 import type { Database } from './database.ts';
-import type { GrantSource, GrantStore, StoredGrant } from './store.ts';
+import type { GrantSource, GrantStore, PlaceOf, StoredGrant } from './store.ts';
 
 interface Row {
   readonly plugin: string;
@@ -12,9 +12,12 @@ interface Row {
 
 export class SqliteGrants implements GrantStore {
   readonly #database: Database;
+  readonly #placeOf: PlaceOf;
 
-  constructor(database: Database) {
+  /** `placeOf` says what a permission leads to at the moment it is agreed to. Default: nothing is kept of that. */
+  constructor(database: Database, placeOf: PlaceOf = () => undefined) {
     this.#database = database;
+    this.#placeOf = placeOf;
   }
 
   list(plugin: string, publisher?: string): StoredGrant[] {
@@ -36,18 +39,34 @@ export class SqliteGrants implements GrantStore {
     source: GrantSource,
     grantedAt: string,
   ): void {
+    const rows = permissions.map((one) => [permissionKey(one), this.#placeOf(one) ?? null] as const);
     this.#database.transaction('full', () => {
-      for (const permission of permissions) {
+      for (const [key, place] of rows) {
         this.#database.run(
-          'INSERT INTO grants VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
-          plugin,
-          publisher,
-          permissionKey(permission),
-          source,
-          grantedAt,
+          `INSERT INTO grants (plugin, publisher, key, source, granted_at, place) VALUES (?, ?, ?, ?, ?, ?)
+           ON CONFLICT DO UPDATE SET place = excluded.place`,
+          ...[plugin, publisher, key, source, grantedAt, place],
         );
       }
     });
+  }
+
+  place(plugin: string, publisher: string, key: string): string | null | undefined {
+    const where = 'plugin = ? AND publisher = ? AND key = ?';
+    const row = this.#database.get<{ place: string | null }>(
+      `SELECT place FROM grants WHERE ${where}`,
+      ...[plugin, publisher, key],
+    );
+    return row?.place;
+  }
+
+  pin(plugin: string, publisher: string, key: string, place: string): void {
+    this.#database.transaction('full', () =>
+      this.#database.run(
+        'UPDATE grants SET place = ? WHERE plugin = ? AND publisher = ? AND key = ?',
+        ...[place, plugin, publisher, key],
+      ),
+    );
   }
 
   remove(plugin: string, keys: readonly string[]): number {

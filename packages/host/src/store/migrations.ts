@@ -1,5 +1,9 @@
 import { MmmError } from '@mmm/protocol';
+import { currentModeTable } from './current-mode.ts';
 import type { Database } from './database.ts';
+import { eventTables } from './event-journal.ts';
+import { modelExchangeTable } from './model-exchanges.ts';
+import { previousBundleTables } from './previous-bundles.ts';
 
 /**
  * What turns version n into n + 1 of the schema, in order; never edited once released. The version of a file is its
@@ -83,6 +87,46 @@ const migrations: readonly string[] = [
     FROM plugins JOIN publishers ON publishers.plugin = plugins.id
     WHERE plugins.version IS NOT NULL AND plugins.bundle_sha256 IS NOT NULL;
   `,
+  `
+  ALTER TABLE grants ADD COLUMN place TEXT;
+  `,
+  `
+  CREATE TABLE state_values (
+    id INTEGER PRIMARY KEY, scope TEXT NOT NULL CHECK (scope IN ('plugin', 'project', 'global')), owner TEXT NOT NULL,
+    publisher TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, value TEXT NOT NULL, bytes INTEGER NOT NULL,
+    writer TEXT NOT NULL, writer_publisher TEXT NOT NULL, UNIQUE (scope, owner, publisher, key)
+  ) STRICT;
+  CREATE TABLE state_floors (
+    scope TEXT NOT NULL, owner TEXT NOT NULL, publisher TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL,
+    PRIMARY KEY (scope, owner, publisher, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE state_use (
+    writer TEXT NOT NULL, writer_publisher TEXT NOT NULL, scope TEXT NOT NULL, owner TEXT NOT NULL,
+    keys INTEGER NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY (writer, writer_publisher, scope, owner)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER state_value_added AFTER INSERT ON state_values BEGIN
+    INSERT INTO state_use VALUES (NEW.writer, NEW.writer_publisher, NEW.scope, NEW.owner, 1, NEW.bytes)
+      ON CONFLICT DO UPDATE SET keys = keys + 1, bytes = bytes + excluded.bytes;
+  END;
+  CREATE TRIGGER state_value_removed AFTER DELETE ON state_values BEGIN
+    UPDATE state_use SET keys = keys - 1, bytes = bytes - OLD.bytes WHERE writer = OLD.writer
+      AND writer_publisher = OLD.writer_publisher AND scope = OLD.scope AND owner = OLD.owner;
+    DELETE FROM state_use WHERE keys = 0 AND writer = OLD.writer AND writer_publisher = OLD.writer_publisher
+      AND scope = OLD.scope AND owner = OLD.owner;
+  END;
+  CREATE TRIGGER state_value_changed AFTER UPDATE ON state_values BEGIN
+    UPDATE state_use SET keys = keys - 1, bytes = bytes - OLD.bytes WHERE writer = OLD.writer
+      AND writer_publisher = OLD.writer_publisher AND scope = OLD.scope AND owner = OLD.owner;
+    INSERT INTO state_use VALUES (NEW.writer, NEW.writer_publisher, NEW.scope, NEW.owner, 1, NEW.bytes)
+      ON CONFLICT DO UPDATE SET keys = keys + 1, bytes = bytes + excluded.bytes;
+    DELETE FROM state_use WHERE keys = 0 AND writer = OLD.writer AND writer_publisher = OLD.writer_publisher
+      AND scope = OLD.scope AND owner = OLD.owner;
+  END;
+  `,
+  eventTables,
+  currentModeTable,
+  previousBundleTables,
+  modelExchangeTable,
 ];
 
 /** The newest schema this mmm knows. */
@@ -90,14 +134,15 @@ export const schemaVersion = migrations.length;
 
 /**
  * Brings the file to this mmm's schema in one transaction; several processes may try at once. Throws STATE_UNREADABLE
- * for a file of a newer mmm, whose meaning this one cannot know, and leaves it as it is.
+ * for a file of a newer mmm, whose meaning this one cannot know, and leaves it as it is. `to`: an
+ * older schema, for tests.
  */
-export function migrate(database: Database): void {
-  if (versionOf(database) === schemaVersion) return;
+export function migrate(database: Database, to: number = schemaVersion): void {
+  if (versionOf(database) === to) return;
   database.transaction('full', () => {
     const version = versionOf(database);
-    for (const migration of migrations.slice(version)) database.execute(migration);
-    database.execute(`PRAGMA user_version = ${schemaVersion}`);
+    for (const migration of migrations.slice(version, to)) database.execute(migration);
+    database.execute(`PRAGMA user_version = ${to}`);
   });
 }
 
@@ -109,7 +154,7 @@ function versionOf(database: Database): number {
       'STATE_UNREADABLE',
       `The state file ${database.file} was written by a newer mmm: ${reason}. Update mmm, or choose another ` +
         'home with --home.',
-      { file: database.file, reason },
+      { file: database.file, reason, problem: 'newer' },
     );
   }
   return version;

@@ -3,15 +3,22 @@ import { SqliteChainHead } from './chain-head.ts';
 import { SqliteConfigurations } from './configurations.ts';
 import type { InstallStepStore, PermissionUseStore, WaitingUpdateStore } from './consent.ts';
 import { SqliteCrashes } from './crash-records.ts';
+import { type ModeStore, SqliteCurrentMode } from './current-mode.ts';
 import { Database } from './database.ts';
+import { SqliteEvents } from './event-journal.ts';
+import type { EventStore } from './event-records.ts';
 import { SqliteGrants } from './grants.ts';
 import { SqliteInstallSteps } from './install-steps.ts';
 import { migrate } from './migrations.ts';
+import { type ModelExchangeStore, SqliteModelExchanges } from './model-exchanges.ts';
 import { SqlitePermissionUses } from './permission-uses.ts';
 import { SqlitePluginRecords } from './plugin-records.ts';
+import { type PreviousBundles, SqlitePreviousBundles } from './previous-bundles.ts';
 import { SqlitePublishedVersions } from './published-versions.ts';
+import { SqliteStateValues, type StateValues } from './state-values.ts';
 import { SqliteStatistics } from './statistics.ts';
 import { SqliteWaitingUpdates } from './waiting-updates.ts';
+import { WalSync } from './wal-sync.ts';
 
 export type GrantSource = 'user' | 'flag' | 'prompt';
 
@@ -27,10 +34,16 @@ export interface StoredGrant {
   readonly grantedAt: string;
 }
 
+/** What a permission leads to at this moment, as text; undefined for what leads to nothing that can be told again. */
+export type PlaceOf = (permission: Permission) => string | undefined;
+
 export interface GrantStore {
   /** Sorted by key. Without `publisher`: of all publishers. */
   list(plugin: string, publisher?: string): StoredGrant[];
-  /** Adds all or none. One that is there already keeps its first source and time. */
+  /**
+   * Adds all or none, each with what it leads to now. One that is there already keeps its first source and time, and
+   * leads from now on to what is there now: it was agreed to again.
+   */
   add(
     plugin: string,
     publisher: string,
@@ -38,6 +51,10 @@ export interface GrantStore {
     source: GrantSource,
     grantedAt: string,
   ): void;
+  /** What a grant led to when it was agreed to; null when there was nothing, undefined without such a grant. */
+  place(plugin: string, publisher: string, key: string): string | null | undefined;
+  /** Says later what a grant leads to. Without effect where there is no such grant. */
+  pin(plugin: string, publisher: string, key: string, place: string): void;
   /** Takes the keys away for every publisher. Returns how many grants there were. */
   remove(plugin: string, keys: readonly string[]): number;
   removeAll(plugin: string): number;
@@ -136,8 +153,14 @@ export const counterNames = [
   'notificationsDropped',
   /** Asked of the host, and not granted. */
   'denials',
+  /** Calls that were refused because there were too many in a second. */
+  'rateLimited',
   /** Of `record_metric`, over the number of series. */
   'metricsRefused',
+  'eventsEmitted',
+  'eventsHandled',
+  /** Events that it failed to handle as often as they are tried. */
+  'eventsPutBy',
 ] as const;
 export type CounterName = (typeof counterNames)[number];
 
@@ -253,10 +276,21 @@ export interface Store {
   readonly configurations: ConfigurationStore;
   readonly crashes: CrashStore;
   readonly waitingUpdates: WaitingUpdateStore;
+  readonly previousBundles: PreviousBundles;
   readonly installSteps: InstallStepStore;
   readonly permissionUses: PermissionUseStore;
+  readonly modelExchanges: ModelExchangeStore;
   readonly versions: PublishedVersions;
   readonly chain: ChainHead;
+  readonly values: StateValues;
+  readonly events: EventStore;
+  readonly mode: ModeStore;
+  /** Whatever was committed by then is on the disk. Of what is written with `full` it is already. */
+  readonly wal: Pick<WalSync, 'committed' | 'synced'>;
+  /** Writes what is committed now into a file that is there and empty, while others go on writing. */
+  copyTo(file: string): Promise<void>;
+  /** Moves everything into the file itself. Throws while another process reads or writes. */
+  checkpoint(): void;
   /** Another number whenever another process has changed anything. */
   revision(): number;
   close(): void;
@@ -266,7 +300,7 @@ export interface Store {
  * Opens the file, or makes it with mode 0600 in a folder that exists, and brings it to this mmm's schema. Throws
  * STATE_UNREADABLE for a damaged file or one of a newer mmm; neither is changed.
  */
-export function openStore(file: string): Store {
+export function openStore(file: string, placeOf?: PlaceOf): Store {
   const database = new Database(file);
   try {
     migrate(database);
@@ -275,16 +309,24 @@ export function openStore(file: string): Store {
     throw error;
   }
   return {
-    grants: new SqliteGrants(database),
+    grants: new SqliteGrants(database, placeOf),
     plugins: new SqlitePluginRecords(database),
     statistics: new SqliteStatistics(database),
     configurations: new SqliteConfigurations(database),
     crashes: new SqliteCrashes(database),
     waitingUpdates: new SqliteWaitingUpdates(database),
+    previousBundles: new SqlitePreviousBundles(database),
     installSteps: new SqliteInstallSteps(database),
     permissionUses: new SqlitePermissionUses(database),
+    modelExchanges: new SqliteModelExchanges(database),
     versions: new SqlitePublishedVersions(database),
     chain: new SqliteChainHead(database),
+    values: new SqliteStateValues(database),
+    events: new SqliteEvents(database),
+    mode: new SqliteCurrentMode(database),
+    wal: new WalSync(file, () => database.checkpoint()),
+    copyTo: (copy) => database.copyTo(copy),
+    checkpoint: () => database.checkpoint(),
     revision: () => database.get<{ data_version: number }>('PRAGMA data_version')?.data_version ?? 0,
     close: () => database.close(),
   };

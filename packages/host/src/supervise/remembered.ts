@@ -1,4 +1,5 @@
 import { errorHelp, MmmError } from '@mmm/protocol';
+import type { CrashMemory } from '../store/crash-memory.ts';
 import type { CrashRecord } from '../store/store.ts';
 import type { RestartPolicy } from './policy.ts';
 import { stillCounting } from './restart.ts';
@@ -56,4 +57,51 @@ function plain({ code, message, data }: MmmError): NonNullable<CrashRecord['caus
 function errorOf({ cause }: CrashRecord): MmmError | undefined {
   if (cause === null || !Object.hasOwn(errorHelp, cause.code)) return undefined;
   return new MmmError(cause.code as 'INTERNAL', cause.message, cause.data as { detail: string });
+}
+
+/** Keeps the memory in step with the states of one plugin. Without a memory nothing outlives the host. */
+export class StateMemory {
+  readonly #memory: CrashMemory | undefined;
+  /** What the memory holds, as text. */
+  #remembered: string | undefined;
+  #closed = false;
+
+  constructor(memory: CrashMemory | undefined) {
+    this.#memory = memory;
+  }
+
+  /** The state to begin in. */
+  begin(policy: RestartPolicy, nowMs: number): PluginState {
+    const record = this.#memory?.read();
+    this.#remembered = JSON.stringify(record);
+    return stateOf(record, policy, nowMs);
+  }
+
+  /** Never throws: a store that fails must not keep a plugin from being supervised. */
+  remember(state: PluginState): void {
+    if (this.#memory === undefined || this.#closed) return;
+    const record = recordOf(state);
+    const text = JSON.stringify(record);
+    if (text === this.#remembered) return;
+    this.#remembered = text;
+    try {
+      this.#memory.write(record);
+    } catch {
+      // Written with the next change.
+    }
+  }
+
+  /** Nothing is remembered from here on. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** Another process of this user may have lifted the quarantine. */
+  wasLifted(): boolean {
+    try {
+      return this.#memory !== undefined && this.#memory.read()?.state !== 'quarantined';
+    } catch {
+      return false;
+    }
+  }
 }

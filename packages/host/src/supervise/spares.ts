@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '@mmm/rpc';
 import type { Session } from '../handshake/session.ts';
 import { hostLimits } from '../limits.ts';
+import type { SupervisionPolicy } from './policy.ts';
 
 /** A process that was started ahead and has not been called. */
 export interface Spare {
@@ -153,4 +154,14 @@ export class Spares {
     this.#dropped.add(work);
     void work.then(() => this.#dropped.delete(work));
   }
+}
+
+/** Undefined for a plugin of which nothing is kept ready. */
+export function sparesOf(
+  { policy, prepare }: { readonly policy: SupervisionPolicy; prepare?(signal: AbortSignal): Promise<Spare> },
+  clock: Clock,
+  note: SparesOptions['note'],
+): Spares | undefined {
+  if (prepare === undefined || policy.standby === 'off') return undefined;
+  return new Spares({ clock, note, prepare: (signal) => prepare(signal) });
 }

@@ -76,10 +76,18 @@ export interface DegradedState extends Live {
 
 /** Everything that can happen to a plugin. */
 export type PluginEvent =
-  /** A caller needs a session, or somebody wants it running. */
-  | { readonly kind: 'start' }
-  /** `inFlight`: calls that wait for an answer; more than none are given a bounded time to get it. */
-  | { readonly kind: 'stop'; readonly reason: string; readonly inFlight: number }
+  /**
+   * A caller needs a session, or somebody wants it running. `atOnce`: its user asked for it by name, and neither a
+   * backoff nor a quarantine is waited for.
+   */
+  | { readonly kind: 'start'; readonly atOnce?: boolean }
+  /**
+   * `inFlight`: calls that wait for an answer; more than none are given a bounded time to get it, `drainMs` or the
+   * policy's.
+   */
+  | { readonly kind: 'stop'; readonly reason: string; readonly inFlight: number; readonly drainMs?: number }
+  /** A candidate was found well: its session takes the place of whatever is there. */
+  | { readonly kind: 'replace'; readonly session: Session; readonly reason: string }
   /** Forget crashes, quarantine and failure. */
   | { readonly kind: 'reset' }
   | { readonly kind: 'launched'; readonly session: Session }
@@ -111,4 +119,6 @@ export type Effect =
   /** Send `tick` then. Replaces an earlier one. */
   | { readonly kind: 'wait_until'; readonly atMs: number }
   | { readonly kind: 'stop'; readonly session: Session; readonly reason: string }
+  /** It gets no new call and is stopped when those it works on have ended, or after a bounded time. */
+  | { readonly kind: 'retire'; readonly session: Session; readonly reason: string }
   | { readonly kind: 'kill'; readonly session: Session; readonly cause: SessionEnd };

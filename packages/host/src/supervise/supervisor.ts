@@ -1,30 +1,31 @@
-import { type ExitReason, MmmError } from '@mmm/protocol';
+import type { ExitReason } from '@mmm/protocol';
 import type { Clock, Timer } from '@mmm/rpc';
 import { exitError } from '../display/exit-error.ts';
 import type { Session } from '../handshake/session.ts';
 import { hostLimits } from '../limits.ts';
 import type { CrashMemory } from '../store/crash-memory.ts';
 import { IdleWatch } from './idle.ts';
+import { asMmmError, hostClosed } from './launch-error.ts';
 import { Liveness } from './liveness.ts';
-import type { SupervisionPolicy } from './policy.ts';
+import { tell } from './observer.ts';
 import { exitOfLaunch } from './recovery.ts';
-import { recordOf, stateOf } from './remembered.ts';
-import { type Spare, Spares, type SparesOptions } from './spares.ts';
+import { StateMemory } from './remembered.ts';
+import {
+  type Blueprint,
+  type ReplacedPlugin,
+  Replacement,
+  type ReplaceOptions,
+  type ReplaceOutcome,
+} from './replacement.ts';
+import { RetiredSessions } from './retired.ts';
+import { type Spares, type SparesOptions, sparesOf } from './spares.ts';
 import type { Effect, PluginEvent, PluginState } from './state.ts';
 import { StateFeed } from './state-feed.ts';
 import { transition } from './transition.ts';
 import { type SessionWait, SessionWaiters } from './waiters.ts';
 
-export interface SupervisorOptions {
+export interface SupervisorOptions extends Blueprint {
   readonly plugin: string;
-  readonly policy: SupervisionPolicy;
-  /**
-   * Starts one session. Must settle, within its own deadline, and soon after the signal aborts. Its MmmError becomes
-   * the error of everybody who waits. `takeSpare` gives a session that was kept ready, if there is one still fit.
-   */
-  launch(signal: AbortSignal, takeSpare: TakeSpare): Promise<Session>;
-  /** Starts a process to keep ready, when the policy wants one. Without it there is none. */
-  prepare?(signal: AbortSignal): Promise<Spare>;
   /** Others count on it: it is not stopped for being idle. */
   isNeeded?(): boolean;
   /** What outlives the host of its crashes. Without it nothing does. */
@@ -35,8 +36,11 @@ export interface SupervisorOptions {
   /** Told of every change, of every session and of its end. What these throw is dropped: supervision goes on. */
   onChange?(state: PluginState): void;
   onLaunched?(session: Session): void;
-  /** Also for a launch that failed after a process was started. */
-  onExit?(reason: ExitReason): void;
+  /**
+   * Also for a launch that failed after a process was started. `inUse`: false for one that was replaced before, or
+   * never called.
+   */
+  onExit?(reason: ExitReason, inUse: boolean): void;
   /** A line for the log. */
   note?(level: 'info' | 'warn', message: string): void;
 }
@@ -53,7 +57,11 @@ export class Supervisor {
   readonly #waiters: SessionWaiters;
   readonly #feed = new StateFeed<PluginState>();
   readonly #events: PluginEvent[] = [];
-  readonly #spares: Spares | undefined;
+  readonly #memory: StateMemory;
+  readonly #retired: RetiredSessions;
+  readonly #replacement: Replacement;
+  #blueprint: Blueprint;
+  #spares: Spares | undefined;
   #state: PluginState;
   #working = false;
   #closed = false;
@@ -63,24 +71,20 @@ export class Supervisor {
   #idle: IdleWatch | undefined;
   /** Somebody was given the session in use. */
   #served = false;
-  /** Nothing is remembered any more. */
-  #forgetful = false;
-  /** What the memory holds, as text. */
-  #remembered: string | undefined;
   /** Told when no session is being stopped any more. */
   #stopWaiters: (() => void)[] = [];
+  #changeWaiters: (() => void)[] = [];
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#waiters = new SessionWaiters(options.plugin, options.clock);
-    const { policy, clock, prepare, memory } = options;
-    if (prepare !== undefined && policy.standby !== 'off') {
-      const note: SparesOptions['note'] = (level, message) => tell(() => options.note?.(level, message));
-      this.#spares = new Spares({ clock, note, prepare: (signal) => prepare(signal) });
-    }
-    const record = memory?.read();
-    this.#remembered = JSON.stringify(record);
-    this.#state = stateOf(record, policy.restart, clock.now());
+    const { policy, clock } = options;
+    this.#blueprint = options;
+    this.#retired = new RetiredSessions(clock);
+    this.#replacement = new Replacement(this.#replaced());
+    this.#spares = this.#sparesOf(options);
+    this.#memory = new StateMemory(options.memory);
+    this.#state = this.#memory.begin(policy.restart, clock.now());
     if (this.#state.kind !== 'quarantined') this.#spares?.want(0);
   }
 
@@ -108,7 +112,7 @@ export class Supervisor {
       this.#liveness?.watch();
       return Promise.resolve(state.session);
     }
-    if (state.kind === 'quarantined' && this.#wasLifted()) this.#send({ kind: 'reset' });
+    if (state.kind === 'quarantined' && this.#memory.wasLifted()) this.#send({ kind: 'reset' });
     const session = this.#waiters.add(wait, () => this.#state);
     this.#send({ kind: 'start' });
     return session;
@@ -117,6 +121,19 @@ export class Supervisor {
   /** A call has ended. */
   used(): void {
     this.#idle?.used();
+  }
+
+  /**
+   * Puts another session in the place of the one in use, see `Replacement`; one after the other. Rejects with why it
+   * could not, and everything is as before.
+   */
+  replace(next: Blueprint, options: ReplaceOptions): Promise<ReplaceOutcome> {
+    return this.#closed ? Promise.reject(hostClosed()) : this.#replacement.replace(next, options);
+  }
+
+  /** The sessions that were replaced and still work on calls. */
+  get retired(): readonly Session[] {
+    return this.#retired.sessions;
   }
 
   /** Ends what is kept ready: it was made for other circumstances. Resolves when its process is gone. */
@@ -130,7 +147,9 @@ export class Supervisor {
    * process of it is left.
    */
   async stop(reason: string): Promise<void> {
-    await Promise.all([this.#stopSession(reason), this.#spares?.drop(reason)]);
+    const calledOff = this.#replacement.callOff();
+    const others = [this.#spares?.drop(reason), this.#retired.stop(reason)];
+    await Promise.all([calledOff, this.#stopSession(reason), ...others]);
   }
 
   async #stopSession(reason: string): Promise<void> {
@@ -148,8 +167,8 @@ export class Supervisor {
     this.#closed = true;
     this.#waiters.rejectAll(hostClosed());
     // A backoff goes on without this host; its end here must not end it for the next one.
-    this.#forgetful = this.#state.kind === 'backoff';
-    await Promise.all([this.#stopSession(reason), this.#spares?.close(reason)]);
+    if (this.#state.kind === 'backoff') this.#memory.close();
+    await Promise.all([this.#spares?.close(reason), this.stop(reason)]);
   }
 
   /** Forgets crashes, quarantine and failure. A plugin that is running stays running. */
@@ -179,11 +198,11 @@ export class Supervisor {
   }
 
   #handle(event: PluginEvent): void {
-    const { policy, clock, random } = this.#options;
+    const { clock, random } = this.#options;
     // A wall clock that was set back must not make a moment that has come come again.
     const nowMs = event.kind === 'tick' ? Math.max(clock.now(), this.#awaitedMs()) : clock.now();
     const before = this.#state;
-    const [state, ...effects] = transition(before, event, policy.restart, nowMs, random());
+    const [state, ...effects] = transition(before, event, this.#blueprint.policy.restart, nowMs, random());
     if (state !== before) this.#enter(state, before);
     for (const effect of effects) this.#run(effect);
   }
@@ -199,10 +218,12 @@ export class Supervisor {
       this.#served = session !== undefined && this.#waiters.size > 0 && !session.connection.isClosed;
       this.#liveness?.end();
       this.#liveness = session === undefined ? undefined : this.#watch(session);
+      this.#idle?.end();
+      this.#idle = undefined;
     }
     this.#watchIdle(state, session);
     this.#keepReady(state);
-    this.#remember(state);
+    this.#memory.remember(state);
     if (state.kind === 'draining' && before.kind !== 'draining') this.#watchDrain(state.session);
     // First, so that nobody who comes because of the news is settled with the old.
     this.#waiters.settle(state);
@@ -210,6 +231,7 @@ export class Supervisor {
     this.#feed.publish(state);
     // Those who wait are about to call.
     if (state.kind === 'running') this.#liveness?.watch();
+    for (const resolve of this.#changeWaiters.splice(0)) resolve();
     if (this.#isStopping()) return;
     for (const resolve of this.#stopWaiters.splice(0)) resolve();
   }
@@ -241,6 +263,9 @@ export class Supervisor {
           effect.session.kill({ kind: 'requested', detail: `its stop failed: ${String(error)}` });
         });
         return;
+      case 'retire':
+        this.#retired.add(effect.session, effect.reason);
+        return;
       case 'kill':
         effect.session.kill(effect.cause);
         return;
@@ -248,27 +273,68 @@ export class Supervisor {
   }
 
   async #runLaunch(): Promise<void> {
-    const { launch, onLaunched, plugin } = this.#options;
     const abort = new AbortController();
     this.#launch = abort;
     let session: Session;
     try {
-      session = await launch(abort.signal, async (signal) => await this.#spares?.take(signal));
+      session = await this.#blueprint.launch(abort.signal, async (signal) => await this.#spares?.take(signal));
     } catch (thrown) {
-      const error = asMmmError(thrown, plugin);
+      const error = asMmmError(thrown, this.#options.plugin);
       const exit = abort.signal.aborted ? undefined : exitOfLaunch(error);
-      if (exit !== undefined) tell(() => this.#options.onExit?.(exit));
+      if (exit !== undefined) tell(() => this.#options.onExit?.(exit, true));
       this.#send({ kind: 'launch_failed', error, wanted: this.#waiters.size > 0 });
       return;
     }
-    tell(() => onLaunched?.(session));
+    tell(() => this.#options.onLaunched?.(session));
     this.#send({ kind: 'launched', session });
+    await this.#follow(session);
+  }
+
+  async #follow(session: Session): Promise<void> {
     const reason = await session.exited;
-    tell(() => this.#options.onExit?.(reason));
-    // Of a session that was turned away at once nothing is in the state.
-    if (sessionOf(this.#state) !== session) return;
+    // Of a session that was turned away at once, or replaced, nothing is in the state.
+    const inUse = sessionOf(this.#state) === session;
+    tell(() => this.#options.onExit?.(reason, inUse));
+    if (!inUse) return;
     const wanted = this.#waiters.size > 0;
-    this.#send({ kind: 'exited', reason, cause: exitError(plugin, reason), wanted, served: this.#served });
+    const cause = exitError(this.#options.plugin, reason);
+    this.#send({ kind: 'exited', reason, cause, wanted, served: this.#served });
+  }
+
+  /** What a replacement may do here. */
+  #replaced(): ReplacedPlugin {
+    const { plugin, clock } = this.#options;
+    return {
+      plugin,
+      clock,
+      state: () => this.#state,
+      send: (event) => this.#send(event),
+      blueprint: () => this.#blueprint,
+      adopt: (blueprint) => {
+        this.#blueprint = blueprint;
+        tell(() => blueprint.onAdopted?.());
+        const before = this.#spares;
+        this.#spares = this.#closed ? undefined : this.#sparesOf(blueprint);
+        void before?.close('what it was made for was replaced');
+        if (this.#state.kind === 'running') this.#wantSpare();
+      },
+      install: (session, reason) => {
+        tell(() => this.#options.onLaunched?.(session));
+        this.#send({ kind: 'replace', session, reason });
+        void this.#follow(session);
+      },
+      startAtOnce: () => {
+        const session = this.#waiters.add({}, () => this.#state);
+        this.#send({ kind: 'start', atOnce: true });
+        return session;
+      },
+      changed: () => new Promise<void>((resolve) => this.#changeWaiters.push(resolve)),
+    };
+  }
+
+  #sparesOf(blueprint: Blueprint): Spares | undefined {
+    const note: SparesOptions['note'] = (level, message) => tell(() => this.#options.note?.(level, message));
+    return sparesOf(blueprint, this.#options.clock, note);
   }
 
   /** From the first moment of a session to its end. */
@@ -278,11 +344,13 @@ export class Supervisor {
       this.#idle = undefined;
       return;
     }
-    const { clock, policy } = this.#options;
+    const { clock } = this.#options;
+    const { policy } = this.#blueprint;
     this.#idle ??= new IdleWatch({
       clock,
       idleMs: policy.idleStopMs,
-      isBusy: () => (session?.connection.inFlight ?? 0) > 0 || this.#options.isNeeded?.() === true,
+      isBusy: () =>
+        (session?.connection.inFlight ?? 0) > 0 || this.#replacement.isUnderWay || this.#options.isNeeded?.() === true,
       onIdle: () => void this.#stopSession(`it was not called for ${policy.idleStopMs / 1000} s`),
     });
   }
@@ -299,28 +367,8 @@ export class Supervisor {
     if (!this.#closed && state.kind === 'running') this.#spares?.want(state.crashes.length);
   }
 
-  #remember(state: PluginState): void {
-    const { memory } = this.#options;
-    if (memory === undefined || this.#forgetful) return;
-    const record = recordOf(state);
-    const text = JSON.stringify(record);
-    if (text === this.#remembered) return;
-    this.#remembered = text;
-    tell(() => memory.write(record));
-  }
-
-  /** Another process of this user may have lifted the quarantine. */
-  #wasLifted(): boolean {
-    const { memory } = this.#options;
-    try {
-      return memory !== undefined && memory.read()?.state !== 'quarantined';
-    } catch {
-      return false;
-    }
-  }
-
   #watch(session: Session): Liveness {
-    const { liveness: policy } = this.#options.policy;
+    const { liveness: policy } = this.#blueprint.policy;
     const detail = `it did not answer a ping for ${policy.unresponsiveAfterMs / 1000} s during a call`;
     return new Liveness({
       session,
@@ -349,30 +397,4 @@ export class Supervisor {
 
 function sessionOf(state: PluginState): Session | undefined {
   return 'session' in state ? state.session : undefined;
-}
-
-function hostClosed(): MmmError<'HOST_CLOSED'> {
-  return new MmmError('HOST_CLOSED', 'The host was closed; create a new one to call plugins again.', {});
-}
-
-function asMmmError(error: unknown, plugin: string): MmmError {
-  if (error instanceof MmmError) return error;
-  const detail = error instanceof Error ? error.message : String(error);
-  return new MmmError(
-    'INTERNAL',
-    `${plugin} could not be started because mmm itself failed: ${detail}`,
-    { detail },
-    {
-      cause: error,
-    },
-  );
-}
-
-/** Runs an observer. Its failure is its own: the plugin must still be supervised. */
-function tell(observer: () => void): void {
-  try {
-    observer();
-  } catch {
-    // Nothing to do: there is nobody to tell.
-  }
 }

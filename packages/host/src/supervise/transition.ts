@@ -21,7 +21,7 @@ type Table = { readonly [S in PluginState['kind']]: Row<StateOf<S>> };
 
 const stay = (state: PluginState): Step => [state];
 /** A session nobody asked for: there is one at a time, so it goes at once. */
-const stopExtra = (state: PluginState, { session }: EventOf<'launched'>): Step => [
+const stopExtra = (state: PluginState, { session }: EventOf<'launched'> | EventOf<'replace'>): Step => [
   state,
   { kind: 'stop', session, reason: 'another session is in its place' },
 ];
@@ -38,6 +38,7 @@ const unmoved = {
   responsive: stay,
   hung: stay,
   drained: stay,
+  replace: stopExtra,
 };
 
 const begin = (crashes: readonly number[], { nowMs }: Circumstances): Step => [
@@ -52,6 +53,7 @@ const table: Table = {
     ...unmoved,
     start: ({ crashes }, _event, now) => begin(crashes, now),
     reset: (state) => (state.crashes.length === 0 ? [state] : [{ ...state, crashes: [] }]),
+    replace: ({ crashes }, { session }, now) => running(session, crashes, false, now),
   },
   starting: {
     ...unmoved,
@@ -59,6 +61,7 @@ const table: Table = {
     reset: (state) => [{ ...state, crashes: [] }],
     launched: ({ crashes }, { session }, now) => running(session, crashes, false, now),
     launch_failed: launchFailed,
+    replace: ({ crashes }, { session }, now) => insteadOfLaunch(running(session, crashes, false, now)),
   },
   running: {
     ...unmoved,
@@ -67,6 +70,7 @@ const table: Table = {
     exited: sessionExited,
     unresponsive: (state, _event, now) => [{ ...state, kind: 'degraded', unresponsiveSinceMs: now.nowMs }],
     hung: killHung,
+    replace: replaceLive,
   },
   degraded: {
     ...unmoved,
@@ -77,6 +81,7 @@ const table: Table = {
       { kind: 'running', sinceMs, session, crashes, probation },
     ],
     hung: killHung,
+    replace: replaceLive,
   },
   backoff: {
     ...unmoved,
@@ -87,11 +92,13 @@ const table: Table = {
       if (!state.wanted) return [state];
       return now.nowMs < state.untilMs ? [state, { kind: 'wait_until', atMs: state.untilMs }] : restart(state, now);
     },
+    replace: ({ crashes }, { session }, now) => running(session, crashes, false, now),
   },
   quarantined: {
     ...unmoved,
-    start: (state, _event, now) => (now.nowMs < state.untilMs ? [state] : probe(state, now)),
+    start: (state, { atOnce }, now) => (now.nowMs < state.untilMs && atOnce !== true ? [state] : probe(state, now)),
     reset: () => stopped('its quarantine was lifted'),
+    replace: (_state, { session }, now) => running(session, [], true, now),
     tick: (state, _event, now) => {
       if (!restartsUnasked(now.policy)) return [state];
       return now.nowMs < state.untilMs ? [state, { kind: 'wait_until', atMs: state.untilMs }] : probe(state, now);
@@ -106,6 +113,7 @@ const table: Table = {
       recoveryOf(launchFailure(error)) === 'none'
         ? [{ kind: 'failed', cause: error, crashes: [] }]
         : quarantine(error, now),
+    replace: (_state, { session }, now) => insteadOfLaunch(running(session, [], true, now)),
   },
   draining: {
     ...unmoved,
@@ -141,6 +149,7 @@ const table: Table = {
     ...unmoved,
     start: ({ crashes }, _event, now) => begin(crashes, now),
     reset: () => stopped('its failure was forgotten'),
+    replace: ({ crashes }, { session }, now) => running(session, crashes, false, now),
   },
 };
 
@@ -179,10 +188,23 @@ function abortLaunch(reason: string, crashes: readonly number[], quarantined: St
 function stopLive(state: RunningState | DegradedState, event: EventOf<'stop'>, now: Circumstances): Step {
   const { session } = state;
   const { reason } = event;
-  const untilMs = now.nowMs + now.policy.drainMs;
+  const untilMs = now.nowMs + (event.drainMs ?? now.policy.drainMs);
   const crashes = isStable(state, now) ? [] : state.crashes;
   const draining: StateOf<'draining'> = { kind: 'draining', session, untilMs, reason, next: 'stopped', crashes };
   return event.inFlight === 0 ? stopDrained(draining) : [draining, { kind: 'wait_until', atMs: untilMs }];
+}
+
+/** Those who call from now on get the new session; those who wait for an answer of the old one still get it. */
+function replaceLive(state: RunningState | DegradedState, event: EventOf<'replace'>, now: Circumstances): Step {
+  const { session, reason } = event;
+  const crashes = isStable(state, now) ? [] : state.crashes;
+  const [next] = running(session, crashes, state.probation, now);
+  return [next, { kind: 'retire', session: state.session, reason }];
+}
+
+/** Should the launch be faster than its abort, its session is one too many. */
+function insteadOfLaunch([next]: Step): Step {
+  return [next, { kind: 'abort_launch' }];
 }
 
 function stopDrained(state: StateOf<'draining'>): Step {
@@ -255,8 +277,8 @@ function backOff(
   return wanted ? [state, { kind: 'wait_until', atMs: untilMs }] : [state];
 }
 
-function startInBackoff(state: StateOf<'backoff'>, _event: EventOf<'start'>, now: Circumstances): Step {
-  if (now.nowMs >= state.untilMs) return restart(state, now);
+function startInBackoff(state: StateOf<'backoff'>, { atOnce }: EventOf<'start'>, now: Circumstances): Step {
+  if (now.nowMs >= state.untilMs || atOnce === true) return restart(state, now);
   return state.wanted
     ? [state]
     : [

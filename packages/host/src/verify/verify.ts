@@ -21,6 +21,8 @@ export interface VerifyServices {
   readonly memo: SignatureMemo;
   /** The bundle a user excepted by the plugin's name from needing a signature, or null. */
   exceptionOf(id: string): string | null;
+  /** The name under which a folder that is not installed was excepted, or null. Default: none was. */
+  listedException?(spec: PluginSpec): string | null;
   now(): Date;
   /** Whether a current revocation list is required, as `[trust]` of config.toml says. Default: it is not. */
   readonly currentRevocations?: boolean;
@@ -50,7 +52,7 @@ export interface VerifiedFolder {
 export async function verify(spec: PluginSpec, services: VerifyServices): Promise<VerifiedPlugin> {
   if (spec.origin === 'installed') return verifyInstalled(spec, services);
   if (spec.origin === 'development') return verifyDeveloped(spec, services);
-  const folder = await verifyFolder(spec, services);
+  const folder = await verifyFolder(spec, services, services.listedException?.(spec) ?? null);
   const bundleDirectory = await services.content.put(spec.directory, folder.stored);
   return verified(spec, bundleDirectory, folder.bundleSha256, folder.trust);
 }

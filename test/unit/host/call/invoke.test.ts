@@ -57,11 +57,14 @@ function make(capability: CapabilityInput = calculate, more: { concurrency?: num
     metrics: { called: (_plugin: string, call: { ok: boolean; durationMs: number }) => void counted.push(call) },
     clock,
   };
-  const call = (options: InvokeOptions = {}, given: unknown = input) =>
-    invoke(
-      { plugin: 'p', capability: section, input: given, context: { caller: { kind: 'cli', id: 'user' } }, options },
-      services,
-    );
+  const about = {
+    plugin: 'p',
+    capability: section,
+    context: { caller: { kind: 'cli', id: 'user' } },
+    origin: {},
+  } as const;
+  const call = (options: InvokeOptions = {}, given: unknown = input, endsAtMs?: number) =>
+    invoke({ ...about, input: given, options, endsAtMs }, services);
   /** The newest call that reached a plugin. */
   const reached = async (): Promise<FakeCall> => {
     await settled();
@@ -379,4 +382,18 @@ test('Calls wait while the plugin does not read, and end when their time is over
   (await reached()).answer({ output: 2 });
   assert.equal((await waiting).output, 2);
   assert.equal(session.calls.length, 1);
+});
+
+test('a call has no more time than the one that led to it', async () => {
+  const { call, reached, clock } = make();
+  for (const [options, most] of [
+    [{}, 50],
+    [{ timeoutMs: 20 }, 20],
+    [{ timeoutMs: 80 }, 50],
+  ] as const) {
+    const result = call(options, input, clock.monotonic() + 50);
+    (await reached()).answer({ output: 1 });
+    await result;
+    assert.deepEqual((await reached()).options.timeoutMaxMs, most);
+  }
 });

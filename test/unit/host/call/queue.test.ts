@@ -101,3 +101,21 @@ test("An abort after the start is the task's own business", async () => {
   assert.equal(await second, 'b');
   await waiting;
 });
+
+test('More places are taken at once by those who wait; with fewer, those that are over them run on', async () => {
+  const queue = new CallQueue({ plugin: 'p', concurrency: 1 });
+  const { started, task, end } = tasks();
+  const all = ['a', 'b', 'c', 'd'].map((name) => queue.run(task(name)));
+  queue.resize(3);
+  await settled();
+  assert.deepEqual([started, queue.active, queue.queued], [['a', 'b', 'c'], 3, 1]);
+  queue.resize(1);
+  await end('a');
+  await end('b');
+  assert.deepEqual([started, queue.active], [['a', 'b', 'c'], 1]);
+  await end('c');
+  assert.deepEqual(started, ['a', 'b', 'c', 'd']);
+  await end('d');
+  assert.deepEqual(await Promise.all(all), ['a', 'b', 'c', 'd']);
+  assert.equal(queue.active, 0);
+});

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { manifest, type Permission, permissionKey, permissionSetOf, RpcError } from '@mmm/protocol';
 import type { AuditEntry } from '../../../../packages/host/src/audit/audit-log.ts';
+import { inTurn } from '../../../../packages/host/src/clients/in-turn.ts';
+import { OpenCall } from '../../../../packages/host/src/clients/open-calls.ts';
+import type { PermissionRequest, PromptAnswer } from '../../../../packages/host/src/clients/prompter.ts';
 import { PermissionGuard } from '../../../../packages/host/src/permit/enforce.ts';
 import { FirstUse } from '../../../../packages/host/src/permit/first-use.ts';
-import { inTurn } from '../../../../packages/host/src/permit/in-turn.ts';
 import type { PermittedPlugin } from '../../../../packages/host/src/permit/permitted.ts';
 import { resolvePolicy } from '../../../../packages/host/src/permit/policy.ts';
-import type { PermissionRequest, PromptAnswer } from '../../../../packages/host/src/permit/prompt.ts';
 import type { PermissionPolicyInput } from '../../../../packages/host/src/settings/policy.ts';
 import { FakeClock, settled } from '../../../support/fake-clock.ts';
 
@@ -16,7 +17,7 @@ const two: Permission = { kind: 'network', host: 'two.example.com', optional: tr
 const required: Permission = { kind: 'network', host: 'three.example.com' };
 
 interface Setting {
-  readonly firstUse: FirstUse;
+  readonly firstUse: Pick<FirstUse, 'granted' | 'isAsking'> & { need(permission: Permission): Promise<void> };
   readonly asked: PermissionRequest[];
   readonly audited: AuditEntry[];
   readonly stored: string[];
@@ -33,6 +34,8 @@ function setUp({ called = true, policy = {} as PermissionPolicyInput, prompts = 
     spec: { id: 'hook', manifest: parsed },
     trust: { kind: 'signed', keyid: 'k', keyName: 'Ada', fingerprint: 'k', publisher: 'k' },
     granted: [required],
+    stored: [],
+    automatic: [],
   } as unknown as PermittedPlugin;
   const clock = new FakeClock();
   const [asked, audited, stored]: [PermissionRequest[], AuditEntry[], string[]] = [[], [], []];
@@ -53,15 +56,24 @@ function setUp({ called = true, policy = {} as PermissionPolicyInput, prompts = 
     audit,
     once: new Set<string>(),
     now: () => '2026-01-01T00:00:00.000Z',
-    ...(prompts ? { prompter: inTurn({ ask }, clock) } : {}),
   };
   const firstUse = new FirstUse(plugin, {
     permit,
     guard: new PermissionGuard({ audit, clock }),
-    isCalled: () => called,
   });
+  const prompter = prompts ? inTurn({ ask }, clock) : undefined;
+  const connection = { holdIdle: () => () => undefined };
+  const call = called ? new OpenCall('hook', connection, { origin: { prompter }, endsAtMs: 0 }) : undefined;
   return {
-    firstUse,
+    firstUse: {
+      need: (permission) => firstUse.need(permission, call),
+      get granted() {
+        return firstUse.granted;
+      },
+      get isAsking() {
+        return firstUse.isAsking;
+      },
+    },
     asked,
     audited,
     stored,

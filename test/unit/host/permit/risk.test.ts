@@ -70,6 +70,14 @@ const risks: Record<RiskLevel, readonly string[]> = {
     'compose=calculator:*',
   ],
   critical: [
+    'filesystem=read:${home}/.config/BraveSoftware/Default',
+    'filesystem=read:${home}/.config/google-chrome',
+    'filesystem=read:${home}/snap/firefox',
+    'filesystem=read:${home}/.var/app',
+    'filesystem=read:${home}/.config',
+    'filesystem=read:${home}/.python_history',
+    'filesystem=write:${home}/.inputrc',
+    'filesystem=write:/var/spool/cron/crontabs',
     'filesystem=read:${home}',
     'filesystem=read:${home}/**',
     'filesystem=read:/home/ada',
@@ -174,6 +182,7 @@ test('everything in the table of risks can be granted, except what is never gran
     'filesystem=write:/var/run/docker.sock',
     'filesystem=write:/usr/local/bin',
     'environment=LD_PRELOAD',
+    'system_control=power',
   ]);
   for (const key of Object.values(risks).flat()) {
     assert.equal(checkRequest(permission(key)) !== undefined, never.has(key), key);
@@ -241,6 +250,9 @@ const refused: readonly string[] = [
     'MM*',
     'GIT_SSH',
     'GIT_SSH_COMMAND',
+    'GIT_DIR',
+    'GIT_TRACE2_EVENT',
+    'NPM_CONFIG_SCRIPT_SHELL',
     'GIT_*',
     'PERL5LIB',
     'PATH',

@@ -71,6 +71,29 @@ test('grants belong to one publisher, keep their first source, and are removed f
   store.close();
 });
 
+test('what a grant leads to is kept beside it, and anew whenever it is agreed to again', (t) => {
+  let now = 'first';
+  const store = openStore(join(tempFolder(t), 'state.db'), ({ kind }) => (kind === 'filesystem' ? now : undefined));
+  const key = 'filesystem=read:/srv/data';
+  const place = (publisher = 'abc', of = key) => store.grants.place('calculator', publisher, of);
+  assert.equal(place(), undefined);
+  store.grants.add('calculator', 'abc', [files, network], 'user', at);
+  assert.equal(place(), 'first');
+  assert.equal(place('other'), undefined);
+  assert.equal(place('abc', 'network=api.example.com:443'), null);
+  now = 'second';
+  assert.equal(place(), 'first');
+  store.grants.pin('calculator', 'abc', key, 'seen later');
+  assert.equal(place(), 'seen later');
+  store.grants.add('calculator', 'abc', [files], 'flag', at);
+  assert.equal(place(), 'second');
+  assert.equal(store.grants.list('calculator', 'abc')[0]?.source, 'user');
+  store.grants.remove('calculator', [key]);
+  store.grants.pin('calculator', 'abc', key, 'of nothing');
+  assert.equal(place(), undefined);
+  store.close();
+});
+
 test('a disabled plugin stays disabled when it is updated', (t) => {
   const { plugins, close } = openStore(join(tempFolder(t), 'state.db'));
   assert.equal(plugins.get('calculator'), undefined);
@@ -195,7 +218,7 @@ test('a damaged file is refused with what to do, and not one byte of it is chang
   const file = join(tempFolder(t), 'state.db');
   const bytes = Buffer.alloc(8192, 'not a database ');
   writeFileSync(file, bytes);
-  assert.throws(() => openStore(file), unreadable(/Nothing was changed or deleted.*move it away/));
+  assert.throws(() => openStore(file), unreadable(/It is damaged. Nothing was deleted.*sets it aside.*mmm restore/));
   assert.deepEqual(readFileSync(file), bytes);
 });
 

@@ -38,6 +38,8 @@ function launchError(code: 'LAUNCH_FAILED' | 'CONSENT_REQUIRED' | 'DEPENDENCY_FA
 
 const words: Record<string, PluginEvent> = {
   start: { kind: 'start' },
+  'start!': { kind: 'start', atOnce: true },
+  replace: { kind: 'replace', session: new FakeSession(), reason: 'reloaded' },
   stop: { kind: 'stop', reason: 'asked', inFlight: 0 },
   'stop!': { kind: 'stop', reason: 'asked', inFlight: 2 },
   reset: { kind: 'reset' },
@@ -270,6 +272,42 @@ test('An unanswered ping degrades, an answer heals, and thirty seconds of silenc
   check('start launched unresponsive responsive', 'starting:launch running degraded running');
   check('start launched unresponsive hung', 'starting:launch running degraded degraded:kill');
   check('start launched stop! hung', 'starting:launch running draining:wait_until stopping:kill');
+});
+
+test('A candidate takes the place of what runs, which is retired, and so does the next one', () => {
+  check('start launched replace', 'starting:launch running running:retire');
+  check(
+    'start launched unresponsive replace replace',
+    'starting:launch running degraded running:retire running:retire',
+  );
+});
+
+test('A candidate is what runs after a crash, a failure, an end of the old one, and in its start', () => {
+  check('start launched exit replace', 'starting:launch running backoff running');
+  check('start launched clean replace', 'starting:launch running stopped running');
+  check('start broken replace', 'starting:launch failed running');
+  check('start replace launched', 'starting:launch running:abort_launch running:stop');
+});
+
+test('A candidate that comes while the plugin is being stopped is one too many', () => {
+  check('start launched stop replace requested', 'starting:launch running stopping:stop stopping:stop stopped');
+  check('start launched stop! replace', 'starting:launch running draining:wait_until draining:stop');
+});
+
+test('A candidate after a quarantine is on probation, as the trial start is', () => {
+  const quarantined = run('start launched exit start launched exit', { crashesMax: 2 }).state;
+  assert.equal(quarantined.kind, 'quarantined');
+  const [next] = transition(quarantined, { kind: 'replace', session, reason: 'reloaded' }, base, 0, 0.5);
+  assert.ok(next.kind === 'running' && next.probation);
+});
+
+test('A start by name waits neither for a backoff nor for a quarantine', () => {
+  const crashTwice = 'start launched exit start launched exit';
+  const seen = 'starting:launch running backoff starting:launch running';
+  check(`${crashTwice} start!`, `${seen} backoff starting:launch`);
+  check(`${crashTwice} start start! launched`, `${seen} quarantined quarantined probing:launch running`, {
+    crashesMax: 2,
+  });
 });
 
 test('A stale tick cannot cut a later backoff short', () => {

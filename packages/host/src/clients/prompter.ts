@@ -33,3 +33,22 @@ export interface PermissionRequest {
 export interface PermissionPrompter {
   ask(request: PermissionRequest): Promise<PromptAnswer>;
 }
+
+/** What a plugin asks the user during a call. Its words: show them quoted and safely, and say whose they are. */
+export interface UserQuestion {
+  readonly plugin: string;
+  readonly message: string;
+  readonly kind: 'text' | 'confirm' | 'select' | 'secret';
+  /** What `select` offers; empty for the other kinds. */
+  readonly options: readonly string[];
+}
+
+/** A client's way to its user: one for each client, because questions go to the client whose call it is. */
+export interface Prompter extends PermissionPrompter {
+  /**
+   * Puts a question of a plugin: true or false for `confirm`, one of `options` for `select`, else a text. Rejects when
+   * nobody can answer, and soon after the signal aborts: then nobody waits for the answer any more. Without this
+   * method plugins are told that nobody is there.
+   */
+  prompt?(question: UserQuestion, signal: AbortSignal): Promise<string | boolean>;
+}

@@ -1,0 +1,29 @@
+import { join } from 'node:path';
+import type { Clock } from '@mmm/rpc';
+import type { Home } from '../home.ts';
+import { PluginLog } from '../log/plugin-log.ts';
+
+/** No plugin can be called that: a name has no dot. */
+const logName = 'mmm.daemon.jsonl';
+
+/** Where the daemon of a home writes what happens to it. */
+export function daemonLogFile(home: Pick<Home, 'logs'>): string {
+  return join(home.logs, logName);
+}
+
+/** The daemon's own log: JSON lines, bounded and rotated as the logs of plugins are. */
+export class DaemonLog {
+  readonly #log: PluginLog;
+
+  constructor(home: Pick<Home, 'logs'>, clock: Clock) {
+    this.#log = new PluginLog(daemonLogFile(home), clock);
+  }
+
+  note(level: 'info' | 'warn' | 'error', message: string, fields: Readonly<Record<string, unknown>> = {}): void {
+    this.#log.write({ stream: 'host', level, message, fields });
+  }
+
+  close(): void {
+    this.#log.close();
+  }
+}
