@@ -129,7 +129,7 @@ export const errorHelp: { readonly [C in ErrorCode]: ErrorHelp } = {
     exitCode: exitCodes.consent,
     title: 'A granted path leads to something else than before',
     why: 'The file or folder that was there when you agreed was replaced, by you or by somebody who wants to be read.',
-    fix: 'Look at what is there now. If it is what you mean, run the command the error names, which agrees to it again.',
+    fix: 'Look at what is there now. If that is what you mean, run the command the error names: it agrees to it again.',
   },
   SANDBOX_UNAVAILABLE: {
     number: 'E0401',

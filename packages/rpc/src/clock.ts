@@ -28,8 +28,8 @@ export interface Clock {
 const longestTimeoutMs = 2 ** 31 - 1;
 
 /**
- * A timer of the runtime counts whole milliseconds from the beginning of the loop's turn, so that it may fire some early
- * by the clock that deadlines are reckoned by. Then it is set again for what is left.
+ * A timer of the runtime counts whole milliseconds, so that it may fire before its time by the clock that deadlines are
+ * reckoned by. Then it is set again for what is left.
  */
 function after(ms: number, run: () => void): Timer {
   const dueMs = performance.now() + ms;

@@ -64,7 +64,7 @@ test('every problem is told with its line, its column and what was probably mean
     ':1:1: polcy is not a known key; did you mean "policy"?',
     ':4:20: policy.auto\\[1\\] must be a risk level .* found "hihg"; did you mean "high"\\?',
     ':5:22: policy.refuse\\[1\\] is no permission: .* must be host\\[:port\\] in lower-case ASCII',
-    ':6:11: policy.sandbox must be "process", found the string "container"',
+    ':6:11: policy.sandbox must be one of "process", "landlock", found the string "container"',
     ':7:1: policy.requires is not a known key; did you mean "require"?',
     ':8:1: policy.plugins."Not A Name" is not a key that can stand here',
   ]) {
