@@ -6,6 +6,7 @@ import { MmmError } from '@mmm/protocol';
 import { mappings } from './mappings.ts';
 import { commit, type Listener, request } from './network.ts';
 import { expect, openStage, print, type Stage, title } from './stage.ts';
+import { veto } from './veto.ts';
 
 const shipped = ['calculator', 'date', 'text_statistics', 'roman'] as const;
 
@@ -21,7 +22,8 @@ async function main(): Promise<void> {
     await killInMidCall(stage);
     await tamper(stage);
     await mappings(stage, server);
-    title('10. Statistics');
+    await veto(stage);
+    title('11. Statistics');
     await stage.mmm(['plugin', 'stats']);
     print('\nDone: everything above was checked while it happened.');
   } finally {
