@@ -14,6 +14,8 @@ import { tempFolder } from '../support/temp-folder.ts';
 const specText =
   '---\ntitle: "Let people log in; $(touch /tmp/never) `id`"\nstatus: done\n---\n\nA name and a password.\n';
 
+const startPrograms = ['filesystem=execute:$', '{project}'].join('');
+
 interface Place {
   readonly git: Plugin;
   readonly project: string;
@@ -22,6 +24,8 @@ interface Place {
   /** Runs git outside, as the owner, to see what the plugin did. */
   look(...args: string[]): string;
   call<T>(tool: string, input?: Record<string, unknown>): Promise<T>;
+  grant(key: string): Promise<unknown>;
+  revoke(key: string): Promise<unknown>;
 }
 
 /** A project whose repository belongs to the uid the plugin runs as, and the plugin. */
@@ -64,6 +68,8 @@ async function place(t: TestContext, edit = (manifest: string): string => manife
       writeFileSync(join(project, path), text);
       own();
     },
+    grant: (key) => host.grant('git', [key]),
+    revoke: (key) => host.revoke('git', [key]),
     call: async (tool, input = {}) => (await git.execute(tool, { repository: project, ...input })).output as never,
   };
 }
@@ -195,7 +201,7 @@ test(
   'its configuration decides about hooks, the message, the first branch and whether to commit',
   confined,
   async (t) => {
-    const { call, write, look, project } = await place(t, (manifest) =>
+    const { call, write, look, project, grant, revoke } = await place(t, (manifest) =>
       manifest
         .replace('run_hooks = false', 'run_hooks = true\nauthor_name = "Bot"\nauthor_email = "bot@example.com"')
         .replace('"{{title}}"', '"{{name}} ({{status}}): {{title}}\\n\\n{{body}}"')
@@ -215,7 +221,12 @@ test(
       message,
       files: ['specs/login.md'],
     });
-    const committed = await call<{ committed: boolean }>('commit_spec', { spec: 'specs/login.md', commit: true });
+    const commit = { spec: 'specs/login.md', commit: true };
+    // Nothing of the repository may be started then: git would pass over the hook.
+    await revoke(startPrograms);
+    await assert.rejects(call('commit_spec', commit), /pre-commit would not run[\s\S]*filesystem=execute:/);
+    await grant(startPrograms);
+    const committed = await call<{ committed: boolean }>('commit_spec', commit);
     assert.equal(committed.committed, true);
     assert.equal(
       look('log', '-1', '--format=%an <%ae>%n%D%n%B'),

@@ -1,8 +1,8 @@
-import { lstat, readFile, realpath } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, constants, lstat, readFile, realpath, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { GitConfig } from './config.ts';
 import { checkBranch, checkPath } from './names.ts';
-import { wrongInput } from './refused.ts';
+import { hookNotRunnable, wrongInput } from './refused.ts';
 import type { Repository } from './repository.ts';
 import { parseSpec, renderMessage } from './spec-file.ts';
 
@@ -25,6 +25,8 @@ export interface CommitSpecOutput {
 }
 
 const specBytesMax = 1024 * 1024;
+/** What git runs around a commit. */
+const commitHooks = ['pre-commit', 'prepare-commit-msg', 'commit-msg', 'post-commit'];
 
 /** Stages the spec and what belongs to it and commits what is staged, with the message made of the spec. */
 export async function commitSpec(
@@ -47,12 +49,29 @@ export async function commitSpec(
   if (!(input.commit ?? config.auto_commit)) {
     return { committed: false, reason: 'staged_only', commit: null, ...outcome };
   }
+  if (config.run_hooks) await checkHooks(repository);
   await repository.run('commit', ['commit', '--quiet', '--no-gpg-sign', '--cleanup=whitespace', '--file=-'], {
     input: message,
     hooks: config.run_hooks,
     ...(config.author === undefined ? {} : { author: config.author }),
   });
   return { committed: true, reason: null, commit: await repository.existingCommit('HEAD', 'HEAD'), ...outcome };
+}
+
+/** git passes over a hook that it may not start; whoever wants hooks to run must hear of that. */
+async function checkHooks(repository: Repository): Promise<void> {
+  const found = await repository.run('find the hooks', ['rev-parse', '--git-path', 'hooks'], { hooks: true });
+  const folder = resolve(repository.path, found.stdout.trim());
+  for (const name of commitHooks) {
+    const hook = join(folder, name);
+    const status = await stat(hook).catch(() => undefined);
+    if (status === undefined || (status.mode & 0o111) === 0) continue;
+    const isRunnable = await access(hook, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (!isRunnable) throw hookNotRunnable(repository.path, hook);
+  }
 }
 
 /** The branch that is checked out, null for none. A repository without a commit begins with the default one. */

@@ -31,3 +31,12 @@ export function gitFailed(what: string, repository: string, result: GitResult): 
   }
   return new PluginError(`git could not ${what}: ${said === '' ? `it exited with ${result.code}` : said}`, { details });
 }
+
+/** `run_hooks` is set, and the sandbox starts no program from the repository. */
+export function hookNotRunnable(repository: string, hook: string): PluginError {
+  return new PluginError(
+    `${hook} would not run: nothing in ${repository} may be started. Grant it (mmm plugin grant git ` +
+      `'filesystem=execute:\${project}'), or set run_hooks to false. Nothing was committed; it is staged.`,
+    { kind: 'permission_denied', details: { hook } },
+  );
+}

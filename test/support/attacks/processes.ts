@@ -272,7 +272,7 @@ result = syscall(310, os.getpid(), ctypes.addressof(held), 1, ctypes.addressof(h
       },
       {
         language: 'javascript',
-        code: `require('node:child_process').execFileSync('/usr/bin/env', { env: {} }).length`,
+        code: `require('node:child_process').execFileSync('/usr/bin/true').length`,
         refused: /^error (?:ENOENT|EACCES)$/,
         open: /^ok 0$/,
       },
