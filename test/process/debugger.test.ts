@@ -40,7 +40,7 @@ test('no deadline falls due while somebody debugs the plugin, and its sandbox st
   const pid = descendantsOf(plugin.pid ?? 0).at(-1)?.pid ?? 0;
   const debuggerProcess = await attach(t, pid);
   // The process stands still: it could not answer in a hundred years.
-  const held = plugin.execute('run', { well: true }, { timeoutMs: 200 });
+  const held = plugin.execute('run', { well: true }, { timeoutMs: 1_000 });
   const settled = await Promise.race([
     held.then(
       () => 'settled',
@@ -62,7 +62,7 @@ async function overdueElsewhere(t: Pick<TestContext, 'after'>): Promise<'overdue
     settings,
   });
   const plugin = await host.plugin('stops_answering');
-  for (let count = 0; count < 3; count += 1) {
+  for (let count = 0; count < 4; count += 1) {
     await assert.rejects(plugin.execute('run', { hang: true }, { timeoutMs: 5_000 }), (error) => {
       assert.ok(MmmError.is(error, 'PLUGIN_EXITED'), String(error));
       return error.data.reason.kind === 'unresponsive';

@@ -257,7 +257,7 @@ while True:
     const ended = once(swapper, 'exit');
     swapper.kill('SIGKILL');
     await ended;
-    const allowed = /^(?:ok inner|GRANT_CHANGED|GRANT_INVALID|LAUNCH_FAILED|error ENOENT)$/;
+    const allowed = /^(?:ok inner|GRANT_CHANGED|GRANT_INVALID|GRANT_UNUSABLE|LAUNCH_FAILED|error ENOENT)$/;
     for (const outcome of outcomes.keys()) assert.match(outcome, allowed);
   },
 );
