@@ -36,6 +36,9 @@ export async function fixtureHost(
   list: readonly (Fixture | string)[],
   options: Partial<HostOptions> & { readonly settings?: string } = {},
 ): Promise<FixtureHost> {
+  let opened: Host | undefined;
+  // Hooks run in the order they were given in: plugins that still run write into the folder.
+  t.after(() => opened?.close());
   const directory = tempFolder(t);
   const home = join(directory, 'home');
   const { settings, ...more } = options;
@@ -44,7 +47,7 @@ export async function fixtureHost(
     writeFileSync(join(home, 'config.toml'), settings, { mode: 0o600 });
   }
   const host = await createHost({ home, ...more });
-  t.after(() => host.close());
+  opened = host;
   const key = await host.keys.create('test');
   await host.trust.add({ publicKey: key.publicKey, name: 'test', role: 'publisher', scopes: ['*'] }, new Date());
   for (const entry of list) {

@@ -14,7 +14,7 @@ export interface DiskMeasureOptions {
   readonly clock: Clock;
   readonly measureFolder: MeasureFolder;
   freeBytes(folder: string): number | undefined;
-  /** By folder, what it had when it was first found too large. */
+  /** By folder, what it had when it was ended for being too large for the first time. */
   readonly allowed: Map<string, number>;
   exceeded(breach: LimitBreach): void;
 }
@@ -32,6 +32,8 @@ export class DiskMeasure {
   #nextAtMs = Number.NEGATIVE_INFINITY;
   #freeBytes: number | undefined;
   #tookMs = 0;
+  /** It is ended for the first time: what it has then is what it may have. */
+  #isFirstBreach = false;
 
   constructor(options: DiskMeasureOptions) {
     this.#options = options;
@@ -47,6 +49,15 @@ export class DiskMeasure {
     if (!this.#isStale || this.#isMeasuring) return;
     const isPressing = this.#tookMs < hostLimits.watchFastMs / 2 && this.#lostSpace();
     if (nowMs >= this.#nextAtMs || isPressing) void this.#measure();
+  }
+
+  /** Its last process is gone. What it wrote between the look that found it over its limit and its end is there now. */
+  async ended(): Promise<void> {
+    if (!this.#isFirstBreach) return;
+    const { folder, measureFolder, allowed } = this.#options;
+    const size = await measureFolder(folder);
+    const before = allowed.get(folder);
+    if (before !== undefined && 'bytes' in size) allowed.set(folder, Math.max(before, size.bytes));
   }
 
   /** Whether somebody filled the disk since the last measurement. It may have been somebody else. */
@@ -80,7 +91,10 @@ export class DiskMeasure {
     if (size.bytes <= limitBytes) allowed.delete(folder);
     if (size.bytes <= mostBytes) return;
     // What it had the first time stays the measure: starting again and again must not make room.
-    if (before === undefined) allowed.set(folder, size.bytes);
+    if (before === undefined) {
+      allowed.set(folder, size.bytes);
+      this.#isFirstBreach = true;
+    }
     exceeded(diskBreach(plugin, limitMb, size.bytes));
   }
 }

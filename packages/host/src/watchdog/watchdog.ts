@@ -91,6 +91,7 @@ export class Watchdog {
       end: () => {
         if (this.#watched.get(watched.pid) !== entry) return;
         this.#watched.delete(watched.pid);
+        entry.ended();
         if (this.#watched.size === 0) this.#stop();
       },
     };
@@ -182,6 +183,11 @@ class WatchedPlugin {
         exceeded: (breach) => this.#exceeded(breach),
       });
     }
+  }
+
+  /** Its last process is gone. */
+  ended(): void {
+    void this.#disk?.ended();
   }
 
   get usage(): PluginUsage {

@@ -6,7 +6,7 @@ import type { LimitBreach } from '../../../../packages/host/src/watchdog/breach.
 import type { FolderSize } from '../../../../packages/host/src/watchdog/folder-size.ts';
 import { MemoryGrowth } from '../../../../packages/host/src/watchdog/memory.ts';
 import { Watchdog } from '../../../../packages/host/src/watchdog/watchdog.ts';
-import { FakeClock } from '../../../support/fake-clock.ts';
+import { FakeClock, settled } from '../../../support/fake-clock.ts';
 import { FakeProcesses } from '../../../support/fake-processes.ts';
 
 const mb = 1024 * 1024;
@@ -296,6 +296,24 @@ test('a data folder is measured while its plugin works, and when the disk loses 
     breaches.map(({ kind, used }) => [kind, used]),
     [['disk', 150]],
   );
+});
+
+test('what a plugin wrote until it was ended counts to what it may keep, the first time and not again', async () => {
+  let bytes = 150 * mb;
+  const all = world(2, () => ({ bytes, entries: 1 }));
+  const start = async (writtenUntilItsEnd: number) => {
+    const life = watched(all, { disk_mb: 100 }, { dataDirectory: '/data' });
+    life.state.busy = true;
+    await all.clock.advance(hostLimits.watchFastMs);
+    bytes += writtenUntilItsEnd;
+    life.watch.end();
+    await settled();
+    return life.breaches.length;
+  };
+  assert.equal(await start(40 * mb), 1);
+  assert.equal(await start(20 * mb), 0);
+  assert.equal(await start(20 * mb), 1);
+  assert.equal(await start(0), 1, 'starting again and again makes no room');
 });
 
 test('a folder that was too large may stay so at the next start, and may not grow', async () => {
