@@ -51,7 +51,10 @@ export function limitsPage(): string {
       '  `temporary_mb`; a file in memory that no process has mapped (`memfd_create`), by `file_mb` and `files`.',
       '- Between two looks a plugin of several processes can have more than its memory, each of them at most as much',
       '  as all may have. Where that is too much it needs a smaller number of processes, too.',
-      '- Control groups are not used.',
+      '- Control groups are used where somebody gives mmm one: `control_group = "/sys/fs/cgroup/mmm"` in `[limits]`',
+      '  names a folder that mmm may write to and that hands on the memory controller (version 2; version 1 works,',
+      '  too). Each launch then has a group of its own there, for its memory, its /tmp and its /dev/shm together; what',
+      '  the kernel ends in it is told as `memory`. `mmm doctor` says whether it works.',
       '- Without a sandbox (`--unconfined`) a plugin writes wherever its user may; only its own folder is measured.',
     ].join('\n'),
   ].join('\n\n')}\n`;

@@ -6,12 +6,14 @@ import type { DependencyReport } from './dependencies/requirements.ts';
 import type { Discovery } from './discover/scan.ts';
 import { journalChecks } from './event-checks.ts';
 import type { Home } from './home.ts';
-import { limitChecks, limitMeans } from './limit-checks.ts';
+import { type LimitMeans, limitChecks, limitMeans } from './limit-checks.ts';
+import type { PluginLogs } from './plugin-logs.ts';
 import type { SandboxProbe } from './sandbox/probe.ts';
 import { sandboxChecks } from './sandbox-checks.ts';
 import type { Settings } from './settings/settings.ts';
-import { storageChecks } from './storage-checks.ts';
+import { logChecks, storageChecks } from './storage-checks.ts';
 import type { Store } from './store/store.ts';
+import { MemoryGroups } from './watchdog/memory-group.ts';
 import { systemProcesses } from './watchdog/processes.ts';
 
 export interface Examined {
@@ -28,10 +30,16 @@ export interface Examined {
   readonly currentRevocations: boolean;
   now(): Date;
   readonly settings: Settings;
+  readonly logs: Pick<PluginLogs, 'troubles'>;
   /** What each of its plugins needs, in their order. */
   readonly needed: readonly (readonly DependencyReport[])[];
   /** Reads every byte of an installed plugin. Throws what is wrong with it. */
   verify(id: string): Promise<unknown>;
+}
+
+function controlGroup({ limits }: Settings): LimitMeans['controlGroup'] {
+  const folder = limits?.control_group;
+  return folder === undefined ? undefined : { folder, works: MemoryGroups.ofHost(folder) !== undefined };
 }
 
 /** Says what this machine can enforce, from what was tried, and what is wrong, each with what mends it. */
@@ -46,11 +54,12 @@ export async function examine(examined: Examined): Promise<DoctorReport> {
     { name: 'home', status: 'ok', message: `${home.directory} belongs to you alone` },
     settingsCheck(examined.settings),
     ...sandboxChecks(examined),
-    ...limitChecks(limitMeans(probe, systemProcesses().pids().length > 0)),
+    ...limitChecks(limitMeans(probe, systemProcesses().pids().length > 0, controlGroup(examined.settings))),
     ...keyChecks(trust, examined.now()),
     ...revocationChecks(examined),
     auditCheck(audit),
     ...storageChecks(home),
+    ...logChecks(examined.logs.troubles),
     ...journalChecks(examined.store.events),
     ...(await installedChecks(examined)),
     ...dependencyChecks(examined),

@@ -11,20 +11,28 @@ export interface LimitMeans {
   readonly seesProcesses: boolean;
   readonly isRoot: boolean;
   readonly kernel: string;
+  /** What the settings name, and whether groups can be made there; undefined when they name none. */
+  readonly controlGroup?: { readonly folder: string; readonly works: boolean } | undefined;
 }
 
 /** Says of each limit whether this machine can hold it, and how. */
 export function limitChecks(means: LimitMeans): DoctorCheck[] {
   return limitNames.map((name) => {
     const missing = whatIsMissing(name, means);
-    const check = { name: `limit ${name}`, message: limitEffects[name].how };
+    const inGroup = name === 'memory_mb' && means.controlGroup?.works === true;
+    const how = inGroup ? `${limitEffects[name].how}; and by a control group of its own` : limitEffects[name].how;
+    const check = { name: `limit ${name}`, message: how };
     if (missing === undefined) return { ...check, status: 'ok' };
     return { ...check, status: 'warning', message: missing.what, ...(missing.fix && { fix: missing.fix }) };
   });
 }
 
-export function limitMeans(probe: LimitMeans['probe'], seesProcesses: boolean): LimitMeans {
-  return { probe, seesProcesses, isRoot: process.getuid?.() === 0, kernel: release() };
+export function limitMeans(
+  probe: LimitMeans['probe'],
+  seesProcesses: boolean,
+  controlGroup: LimitMeans['controlGroup'],
+): LimitMeans {
+  return { probe, seesProcesses, isRoot: process.getuid?.() === 0, kernel: release(), controlGroup };
 }
 
 interface Missing {
@@ -32,8 +40,15 @@ interface Missing {
   readonly fix?: string;
 }
 
-function whatIsMissing(name: LimitName, { probe, seesProcesses, isRoot, kernel }: LimitMeans): Missing | undefined {
+function whatIsMissing(name: LimitName, means: LimitMeans): Missing | undefined {
+  const { probe, seesProcesses, isRoot, kernel, controlGroup } = means;
   const { by } = limitEffects[name];
+  if (name === 'memory_mb' && controlGroup?.works === false) {
+    return {
+      what: `no group with a limit of memory can be made in ${controlGroup.folder}: it is held as without one`,
+      fix: 'Name a folder in [limits] control_group that mmm may write to and that hands on the memory controller.',
+    };
+  }
   if (name === 'temporary_mb') {
     if (probe.mechanism === 'bubblewrap') return undefined;
     const why = probe.mechanism === 'landlock' ? 'a folder in that of the plugin is its /tmp' : 'no sandbox works';

@@ -152,6 +152,8 @@ export const hostLimits = {
   watchPauseMaxMs: 1_000,
   /** So many looks at an idle plugin only ask for its memory; then one asks for everything. */
   watchGlances: 7,
+  /** What the processes of a sandbox have beside the plugin's, in a control group with them, in MB. */
+  groupHelpersMb: 16,
   /** Looks after which processes that were nobody's are asked again whose they are: numbers are used again. */
   watchForgetLooks: 8,
   /** For finding out what processes share. Then what they have counts as theirs alone. */

@@ -3,10 +3,12 @@ import { availableParallelism } from 'node:os';
 import type { Clock } from '@mmm/rpc';
 import type { AuditSink } from './audit/audit-log.ts';
 import type { PluginSpec } from './discover/spec.ts';
-import { type LimitsSection, type PluginLimits, pluginLimits } from './settings/limits.ts';
+import { hostLimits } from './limits.ts';
+import { type LimitsSection, type LimitValues, type PluginLimits, pluginLimits } from './settings/limits.ts';
 import type { LimitBreach } from './watchdog/breach.ts';
 import { folderSize } from './watchdog/folder-size.ts';
 import { type LimitWatch, watchLimits } from './watchdog/limit-watch.ts';
+import { type MemoryGroup, MemoryGroups } from './watchdog/memory-group.ts';
 import { systemProcesses } from './watchdog/processes.ts';
 import type { PluginUsage } from './watchdog/usage.ts';
 import { Watchdog, type Watched } from './watchdog/watchdog.ts';
@@ -16,12 +18,18 @@ export interface PluginResourcesOptions {
   readonly audit: AuditSink;
   /** `[limits]` of config.toml as it is now, if it has one. */
   readonly settings: () => LimitsSection | undefined;
+  /** Opens the control group that the settings name. Default: the machine's. */
+  readonly openGroups?: (parent: string) => Pick<MemoryGroups, 'make'> | undefined;
 }
+
+const mebibyte = 1024 * 1024;
 
 /** What plugins may use, and whether they keep to it. */
 export class PluginResources {
   readonly #options: PluginResourcesOptions;
   readonly #watchdog: Watchdog;
+  /** Of the folder that the settings name; tried once. */
+  #opened: { readonly parent: string; readonly groups: Pick<MemoryGroups, 'make'> | undefined } | undefined;
 
   constructor(options: PluginResourcesOptions) {
     this.#options = options;
@@ -47,14 +55,36 @@ export class PluginResources {
       this.#record(spec.id, breach);
       process.exceeded(breach);
     };
-    const watch = watchLimits(this.#watchdog, { ...process, plugin: spec.id, limits: this.limitsOf(spec), exceeded });
+    const limits = this.limitsOf(spec);
+    const group = this.#groupFor(process.pid, limits);
+    const watch = watchLimits(this.#watchdog, {
+      ...{ ...process, plugin: spec.id, limits, exceeded },
+      ...(group === undefined ? {} : { oomKills: () => group.oomKills() }),
+    });
     return {
       ended: (end) => {
         const breach = watch.ended(end);
+        group?.end();
         if (breach !== undefined) this.#record(spec.id, breach);
         return breach;
       },
     };
+  }
+
+  /** A group with this process in it, which the sandbox that it becomes has not begun to work in yet. */
+  #groupFor(pid: number, { memory_mb, temporary_mb }: LimitValues): MemoryGroup | undefined {
+    const parent = this.#options.settings()?.control_group;
+    if (parent === undefined) return undefined;
+    if (this.#opened?.parent !== parent) {
+      const open = this.#options.openGroups ?? ((folder: string) => MemoryGroups.ofHost(folder));
+      this.#opened = { parent, groups: open(parent) };
+    }
+    // Its /tmp and its /dev/shm are memory that counts there.
+    const megabytes = memory_mb + 2 * temporary_mb + hostLimits.groupHelpersMb;
+    const group = this.#opened.groups?.make(Math.round(megabytes * mebibyte));
+    if (group === undefined || group.join(pid)) return group;
+    group.end();
+    return undefined;
   }
 
   /** To be told of every call: whoever works is looked at more often. Costs next to nothing. */

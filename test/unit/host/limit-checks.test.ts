@@ -52,3 +52,14 @@ test('on an old kernel the processes of a user count together, and those of root
   assert.equal(check({ kernel: '5.10.0', isRoot: true }, 'processes')?.status, 'ok');
   assert.equal(check({ kernel: '5.14.2' }, 'processes')?.status, 'ok');
 });
+
+test('a control group that the settings name is told with the memory, and so is one that does not work', () => {
+  const folder = '/sys/fs/cgroup/given';
+  assert.match(
+    check({ controlGroup: { folder, works: true } }, 'memory_mb')?.message ?? '',
+    /a control group of its own$/,
+  );
+  const broken = check({ controlGroup: { folder, works: false } }, 'memory_mb');
+  assert.equal(broken?.status, 'warning');
+  assert.match(broken?.message ?? '', /no group with a limit of memory can be made in \/sys\/fs\/cgroup\/given/);
+});

@@ -34,6 +34,11 @@ export function isAskedFor(name: LimitName): name is LimitName & keyof typeof ma
 /** `[limits]` of config.toml. */
 export const limitsSection = z.strictObject({
   ...limitFields,
+  control_group: z
+    .string()
+    .regex(/^\/[^\0]*$/, 'must be an absolute path')
+    .optional()
+    .describe('A control group that was given to mmm, as a folder: each launch gets one below it. Unset: none.'),
   max: z.strictObject(limitFields).default({}).describe('The most a manifest may ask for; it gets that much.'),
   plugins: z
     .record(pluginName, z.strictObject(limitFields))

@@ -27,6 +27,12 @@ export function memoryRefused(plugin: string, limitMb: number): LimitBreach {
   return breach('memory', plugin, 'memory_mb', limitMb, limitMb, what);
 }
 
+/** The kernel ended one of its processes, because the control group of all of them had no more. */
+export function memoryExhausted(plugin: string, limitMb: number): LimitBreach {
+  const what = `its processes had all the memory of their control group, which is for the ${limitMb} MB they may have`;
+  return breach('memory', plugin, 'memory_mb', limitMb, limitMb, what);
+}
+
 export function cpuBreach(plugin: string, limit: number, cores: number): LimitBreach {
   const used = Math.round(cores * 100) / 100;
   const seconds = hostLimits.cpuWindowMs / 1000;

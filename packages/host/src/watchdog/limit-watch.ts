@@ -1,4 +1,4 @@
-import { type LimitBreach, memoryRefused } from './breach.ts';
+import { type LimitBreach, memoryExhausted, memoryRefused } from './breach.ts';
 import { ranOutOfMemory } from './out-of-memory.ts';
 import type { Watchdog, Watched } from './watchdog.ts';
 
@@ -22,6 +22,7 @@ export function watchLimits(watchdog: Pick<Watchdog, 'add'>, watched: Watched): 
       const memoryPeakBytes = Math.max(watch.usage.memoryPeakBytes, watch.claimedPeakBytes());
       watch.end();
       const limitMb = watched.limits.memory_mb;
+      if ((watched.oomKills?.() ?? 0) > 0) return memoryExhausted(watched.plugin, limitMb);
       const isRefused = ranOutOfMemory({ ...end, memoryPeakBytes, memoryLimitBytes: limitMb * mebibyte });
       return isRefused ? memoryRefused(watched.plugin, limitMb) : undefined;
     },

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '@mmm/rpc';
 import { hostLimits } from '../limits.ts';
 import type { LimitValues } from '../settings/limits.ts';
-import { cpuBreach, type LimitBreach, memoryBreach, processesBreach } from './breach.ts';
+import { cpuBreach, type LimitBreach, memoryBreach, memoryExhausted, processesBreach } from './breach.ts';
 import { Census, type Household, type Resident } from './census.ts';
 import { DiskMeasure, type MeasureFolder } from './disk.ts';
 import { MemoryGrowth, MemoryMeasure } from './memory.ts';
@@ -33,6 +33,8 @@ export interface Watched {
   readonly limits: LimitValues;
   /** Absent for a plugin without a folder of its own. */
   readonly dataDirectory?: string;
+  /** How many of its processes the kernel ended over the memory of its control group, if it has one. */
+  oomKills?(): number;
   /** It starts, or has a call in flight: it may be up to something. */
   isBusy(): boolean;
   /** Told once. The plugin is to be ended. */
@@ -252,7 +254,8 @@ class WatchedPlugin {
       cores: this.#history.cores(hostLimits.cpuWindowMs),
       tasks,
     };
-    if (this.#isForking(residents, nowMs)) this.#exceeded(processesBreach(plugin, limits.processes));
+    if ((this.#watched.oomKills?.() ?? 0) > 0) this.#exceeded(memoryExhausted(plugin, limits.memory_mb));
+    else if (this.#isForking(residents, nowMs)) this.#exceeded(processesBreach(plugin, limits.processes));
     else if (memoryBytes > limits.memory_mb * mebibyte) {
       this.#exceeded(memoryBreach(plugin, limits.memory_mb, memoryBytes));
     } else if (this.#history.isWhole && this.#usage.cores > limits.cpu) {

@@ -41,7 +41,7 @@ function world(processors = 2, size: () => FolderSize = () => ({ bytes: 0, entri
 function watched(
   { watchdog, processes }: ReturnType<typeof world>,
   limits: Partial<LimitValues> = {},
-  { pid = 10, dataDirectory }: { pid?: number; dataDirectory?: string } = {},
+  { pid = 10, dataDirectory, oomKills }: { pid?: number; dataDirectory?: string; oomKills?: () => number } = {},
 ) {
   processes.set(pid, { parent: 1 });
   processes.set(pid + 1, { parent: pid });
@@ -54,6 +54,7 @@ function watched(
     helpers: 2,
     limits: { ...defaultLimits, ...limits },
     ...(dataDirectory === undefined ? {} : { dataDirectory }),
+    ...(oomKills === undefined ? {} : { oomKills }),
     isBusy: () => state.busy,
     exceeded: (breach) => breaches.push(breach),
   });
@@ -349,3 +350,18 @@ for (const unmeasurable of ['deep', 'many'] as const) {
     );
   });
 }
+
+test('a plugin of which the kernel ended one process for the memory of all is ended for its memory', async () => {
+  let kills = 0;
+  const all = world();
+  const { breaches, state } = watched(all, { memory_mb: 128 }, { oomKills: () => kills });
+  state.busy = true;
+  await all.clock.advance(hostLimits.watchFastMs);
+  assert.deepEqual(breaches, []);
+  kills = 1;
+  await all.clock.advance(hostLimits.watchFastMs);
+  assert.deepEqual(
+    breaches.map(({ kind, limit }) => [kind, limit]),
+    [['memory', 'memory_mb']],
+  );
+});
