@@ -58,6 +58,24 @@ test('at a terminal an installation asks, and shows an author’s words quoted a
   assert.doesNotMatch((await run('plugin', 'list')).stdout, /needs consent/);
 });
 
+test('what a plugin would hear of is shown before anybody agrees, and by inspect, info and dev', async (t) => {
+  const hears =
+    '[subscriptions]\nevents = ["build.*", "say\\"yes"]\n' +
+    '[[capabilities]]\nkind = "hook"\nname = "guard"\nevents = ["before_commit"]\n';
+  const { answering, run } = await place(t, hears);
+  const told = /It is told of events: "build\.\*", "say'yes"\n/;
+  const asked = /It is asked before, and may stop: "before_commit" \(hook guard\)\n/;
+  for (const pattern of [told, asked]) assert.match((await run('plugin', 'inspect', 'echo')).stdout, pattern);
+  const installed = await answering(['a'], 'plugin', 'install', 'echo');
+  assert.equal(installed.code, 0, installed.stderr);
+  for (const pattern of [told, asked]) {
+    assert.match(installed.stderr.split('asks for:', 1)[0] ?? '', pattern, 'before the question');
+    assert.match(installed.stdout, pattern);
+    assert.match((await run('plugin', 'info', 'echo')).stdout, pattern);
+    assert.match((await run('plugin', 'dev', 'echo')).stderr, pattern);
+  }
+});
+
 test('critical permissions are asked for one by one', async (t) => {
   const { answering } = await place(t, critical);
   const half = await answering(['a', 'n'], 'plugin', 'install', 'echo');

@@ -171,6 +171,11 @@ test('commands that only look make no home', async (t) => {
   assert.deepEqual(readdirSync(directory), []);
   const doctor = await mmm({ home, cwd: directory }, 'doctor');
   assert.match(doctor.stdout, /home: .*deep\/home is not there yet/);
+  assert.match(doctor.stdout, /settings: as by default: there is no .*deep\/home\/config\.toml/);
+  const backup = await mmm({ home, cwd: directory }, 'backup', 'nothing.backup');
+  assert.equal(backup.code, 1);
+  assert.match(backup.stderr, /There is no home .*deep\/home, so there is nothing to back up\. Name yours with --home/);
+  assert.deepEqual(readdirSync(directory), []);
 });
 
 test('info shows what a capability takes', async (t) => {

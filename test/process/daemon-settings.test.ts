@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { mmm } from '../support/cli.ts';
@@ -39,6 +39,18 @@ async function until<T>(look: () => Promise<T>, is: (value: T) => boolean): Prom
 
 const memoryOf = async ({ json }: Served): Promise<unknown> =>
   ((await json('plugin', 'info', 'echo')).limits as { memory_mb: number }).memory_mb;
+
+test('the log of the daemon is bounded as [logs] says, also once that is changed', async (t) => {
+  const place = await served(t, '[logs]\nfile_mb = 0.01\nfiles = 2\n');
+  const logs = (): readonly string[] =>
+    readdirSync(join(place.home, 'logs')).filter((one) => one.startsWith('mmm.daemon'));
+  // Each reload is a line: as many as fill several files.
+  for (let round = 0; round < 150; round += 1) await place.json('daemon', 'reload');
+  assert.deepEqual(logs().toSorted(), ['mmm.daemon.jsonl', 'mmm.daemon.jsonl.1']);
+  place.write('[logs]\nfile_mb = 0.01\nfiles = 1\n');
+  for (let round = 0; round < 100; round += 1) await place.json('daemon', 'reload');
+  assert.deepEqual(logs(), ['mmm.daemon.jsonl']);
+});
 
 test('SIGHUP has config.toml read again: limits, policy and supervision of the next launches follow it', async (t) => {
   const more = '[[permissions.network]]\nhost = "api.example.com:443"\nreason = "Calls it"\n';

@@ -1,20 +1,11 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { assertKept, type Run, runUntil } from '../support/acknowledged.ts';
 import { bundledProgram } from '../support/bundled-program.ts';
 import { fixtureHost } from '../support/fixture-host.ts';
-
-/** Why faults cannot be injected here, or nothing. */
-function refusal(): { readonly skip?: string } {
-  const tried = spawnSync('strace', ['-qq', '-o', '/dev/null', '-e', 'inject=fsync:error=EIO', 'true'], {
-    encoding: 'utf8',
-  });
-  if (tried.error !== undefined) return { skip: 'strace is not installed' };
-  return tried.status === 0 ? {} : { skip: `strace may not trace here: ${tried.stderr.trim()}` };
-}
+import { traceRefusal } from '../support/traced-faults.ts';
 
 interface Fault {
   /** The file in the home. */
@@ -56,7 +47,7 @@ function assertTold({ lines, errors, code, signal }: Run, pattern: RegExp, round
 }
 
 test('what was acknowledged survives a disk that is full or fails, and the user is told', {
-  ...refusal(),
+  ...traceRefusal(),
   timeout: 300_000,
 }, async (t) => {
   const program = await bundledProgram(t, 'writes-until-killed.ts');

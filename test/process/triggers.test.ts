@@ -90,7 +90,10 @@ for (const manner of ['garbage', 'long_cursor']) {
     confined,
     async (t) => {
       const { log } = await running(t, mapped(`manner = "${manner}"`));
-      await log.matching('tells_events', /it answered 5 polls with something else than events/);
+      const [ended = ''] = await log.matching('tells_events', /it answered 5 polls with something else than events/);
+      assert.doesNotMatch(ended, /\.\.|\. during/);
+      const [waits = ''] = await log.matching('tells_events', /^the triggers of tells_events wait: /);
+      assert.match(waits, /[^.] during the call of /);
     },
   );
 }

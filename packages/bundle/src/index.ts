@@ -4,6 +4,7 @@ export { BundleArchive } from './archive/read-archive.ts';
 export { readBundleFile } from './bundle-file.ts';
 export type { BundleToStore, StagedBundle } from './content-store.ts';
 export { ContentStore } from './content-store.ts';
+export { diskFailure } from './disk-failure.ts';
 export type { PayloadType } from './encoding.ts';
 export { payloadTypes, preAuthenticationEncoding } from './encoding.ts';
 export { isAlive, withFileLock } from './file-lock.ts';

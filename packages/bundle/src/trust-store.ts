@@ -1,9 +1,10 @@
 import { lstatSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { MmmError } from '@mmm/protocol';
+import { diskFailure } from './disk-failure.ts';
 import { encodeBase64 } from './encoding.ts';
 import { withFileLock } from './file-lock.ts';
-import { PrivateFileProblem, privateFileWriter, readPrivateFile } from './private-file.ts';
+import { PrivateFileProblem, privateFileWriter, readPrivateFile, type WritePrivateFile } from './private-file.ts';
 import { keyidOf, parsePublicKey } from './public-key.ts';
 import type { RevocationList } from './revocations.ts';
 import type { Rotation } from './rotation.ts';
@@ -247,6 +248,15 @@ export class TrustStore {
 
   async #change(change: (state: TrustState) => TrustState): Promise<void> {
     const write = await privateFileWriter();
+    try {
+      this.#changeNow(change, write);
+    } catch (error) {
+      const after = 'Nothing in it was changed.';
+      throw diskFailure(error, { what: `The trust store ${this.#file}`, file: this.#file, after });
+    }
+  }
+
+  #changeNow(change: (state: TrustState) => TrustState, write: WritePrivateFile): void {
     mkdirSync(dirname(this.#file), { recursive: true, mode: 0o700 });
     // Synchronous from reading to writing: neither this process nor another comes in between.
     const done = withFileLock(`${this.#file}.lock`, () => {

@@ -1,5 +1,6 @@
 import type { InstallStepReport, PluginInfo, WaitingUpdate } from '@mmm/host';
 import { safeText } from '@mmm/host/display';
+import { heardLines } from './heard-text.ts';
 
 /** The update of a plugin that waits, with everything known about it. */
 export function waitingOf(info: PluginInfo): WaitingUpdate | undefined {
@@ -23,6 +24,7 @@ export function updateText(info: PluginInfo, update: WaitingUpdate): string {
       return `  ${mark} ${risk.padEnd(8)} ${safeText(key, 300)}  ${safeText(sentence, 300)}${note}`;
     }),
     ...update.removed.map((key) => `  - ${''.padEnd(8)} ${safeText(key, 300)}  no longer asked for`),
+    ...heardLines(update.events).map((line) => `  ${line}`),
     ...(update.step === null ? [] : [`  Once accepted it runs, confined: ${commandText(update.step)}`]),
     `${version} keeps running until you agree.`,
   ].join('\n');

@@ -1,4 +1,4 @@
-import type { Permission } from '@mmm/protocol';
+import type { HeardEvents, Permission } from '@mmm/protocol';
 import type { TrustSummary } from './api.ts';
 import type { RiskLevel } from './risk-level.ts';
 
@@ -29,6 +29,8 @@ export interface WaitingUpdate {
   readonly added: readonly string[];
   /** Keys that only the active version asks for. */
   readonly removed: readonly string[];
+  /** What it would hear of. */
+  readonly events: HeardEvents;
   /** The command of its install step, which runs once it is accepted; null when it has none. */
   readonly step: readonly string[] | null;
 }

@@ -1,4 +1,4 @@
-import { type ErrorCode, MmmError, pluginMethods } from '@mmm/protocol';
+import { type ErrorCode, heardEvents, MmmError, pluginMethods } from '@mmm/protocol';
 import type { PluginSpec } from './discover/spec.ts';
 import { safeText } from './display/safe-text.ts';
 import type { EventActions } from './event-actions.ts';
@@ -240,7 +240,7 @@ function isOwnEnd({ type, source, data }: JournalEvent, plugin: string): boolean
 }
 
 function hookGlobs({ manifest }: PluginSpec): readonly string[] {
-  return manifest.capabilities.flatMap(({ kind, events = [] }) => (kind === 'hook' ? events : []));
+  return heardEvents(manifest).asked.flatMap(({ events }) => events);
 }
 
 function isConsumer(spec: PluginSpec): boolean {

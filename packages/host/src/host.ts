@@ -326,6 +326,7 @@ class PluginHost extends ReloadMethods implements Host {
       acceptsLandlock: this.#options.policy.acceptsLandlock,
       ...this.#decisions,
       settings: this.#options.settings,
+      logs: this.#launcher.logs,
       probe,
       discovery,
       needed: await this.#parts.dependencies.reports(discovery.plugins),

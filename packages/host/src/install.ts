@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { ContentStore, KeyRing, TrustStore } from '@mmm/bundle';
+import { type ContentStore, diskFailure, type KeyRing, type TrustStore } from '@mmm/bundle';
 import { listPermissions, MmmError, type Permission, permissionKey } from '@mmm/protocol';
 import { makeActive } from './active-bundle.ts';
 import type { InstallOptions, InstallReport } from './api.ts';
@@ -56,7 +56,12 @@ export async function installPlugin(
   // An archive that was refused has no name and version that could be believed.
   const onRefused = (error: unknown): void => recordRefusal(basename(path), '', error, services.audit);
   const install = (source: PluginSource) => installSource(path, source, options, services);
-  return await withSource(path, services, { trusted, onRefused }, install);
+  try {
+    return await withSource(path, services, { trusted, onRefused }, install);
+  } catch (error) {
+    const file = services.home.store;
+    throw diskFailure(error, { what: `The store ${file}`, file, after: 'What was installed before is untouched.' });
+  }
 }
 
 async function installSource(

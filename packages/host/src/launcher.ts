@@ -69,7 +69,7 @@ export interface LauncherParts {
 /** Makes what the stages of one launch need out of the host's services, and keeps the plugins' logs open. */
 export class Launcher {
   readonly #parts: LauncherParts;
-  readonly #logs: PluginLogs;
+  readonly logs: PluginLogs;
   /** Permissions that were allowed once: for as long as this host lives. */
   readonly #once = new Set<string>();
   readonly #guard: PermissionGuard;
@@ -86,7 +86,7 @@ export class Launcher {
     this.#parts = parts;
     const { options, audit } = parts;
     const { clock, home } = options;
-    this.#logs = new PluginLogs(parts);
+    this.logs = new PluginLogs(parts);
     this.records = new ProcessRecords(home.run);
     this.#gate = new StartGate({ places: options.concurrentStarts, clock });
     this.#guard = new PermissionGuard({ audit, clock, onRefused: (id) => this.#parts.metrics.count(id, 'denials') });
@@ -174,15 +174,15 @@ export class Launcher {
         linesPerSecond: resources.limitsOf(spec).log_lines_per_second,
         records: this.records,
         watch: (process) => resources.watch(spec, { ...process, ...this.#watched(spec, session) }),
-        onLine: (_stream, line, cut) => this.#logs.printed(spec, 'stderr', line, cut),
-        onDropped: (lines) => this.#logs.drop(spec, lines),
+        onLine: (_stream, line, cut) => this.logs.printed(spec, 'stderr', line, cut),
+        onDropped: (lines) => this.logs.drop(spec, lines),
         ...(redactor === undefined ? {} : { redact: (line: string, cut: boolean) => redactor.text(line, cut) }),
       } satisfies LaunchServices['spawn'],
       installStep: {
         clock,
         steps: store.installSteps,
         now: () => new Date(clock.now()),
-        onOutput: (line: string, cut: boolean) => this.#logs.printed(spec, 'stdout', line, cut),
+        onOutput: (line: string, cut: boolean) => this.logs.printed(spec, 'stdout', line, cut),
       },
     };
   }
@@ -273,7 +273,7 @@ export class Launcher {
     try {
       for (const { plugin, processes } of reapOrphans(this.records)) {
         const what = processes === 1 ? 'one process' : `${processes} processes`;
-        this.#logs.noteOnce(plugin, `ended ${what} that a host that was killed had left`);
+        this.logs.noteOnce(plugin, `ended ${what} that a host that was killed had left`);
       }
     } catch {
       // A folder that cannot be read now will be at the next start.
@@ -306,11 +306,11 @@ export class Launcher {
   }
 
   logFile(spec: PluginSpec): string {
-    return this.#logs.file(spec);
+    return this.logs.file(spec);
   }
 
   note(spec: PluginSpec, level: 'info' | 'warn' | 'error', message: string): void {
-    this.#logs.write(spec, { stream: 'host', level, message });
+    this.logs.write(spec, { stream: 'host', level, message });
   }
 
   /** What is counted of permissions and not stored yet. */
@@ -320,7 +320,7 @@ export class Launcher {
 
   close(): void {
     this.#uses.flush();
-    this.#logs.close();
+    this.logs.close();
   }
 
   #handshakeServices(
@@ -348,12 +348,12 @@ export class Launcher {
         }),
         notifications: {
           log: onNotification(logMethod, ({ level, message, fields }) => {
-            this.#logs.write(spec, { stream: 'log', level, message, fields });
+            this.logs.write(spec, { stream: 'log', level, message, fields });
           }),
         },
       }),
       isDebugged: ({ pid }) => rights.isAsking || isInspected(spec) || (pid > 0 && isTraced(pid)),
-      onStray: (line, cut) => this.#logs.printed(spec, 'stdout', line, cut),
+      onStray: (line, cut) => this.logs.printed(spec, 'stdout', line, cut),
       onFault: ({ kind, detail }) => this.note(spec, 'warn', `${kind}: ${detail}`),
     };
   }

@@ -4,6 +4,7 @@ import type { PluginSpec } from './discover/spec.ts';
 import { diskName } from './home.ts';
 import { dataDirectory } from './identity.ts';
 import { boundedFields } from './log/bounded-fields.ts';
+import type { LogTrouble } from './log/log-trouble.ts';
 import { type LogLine, PluginLog } from './log/plugin-log.ts';
 import type { MetricsRecorder } from './metrics/recorder.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -21,10 +22,18 @@ export interface PluginLogsParts {
 export class PluginLogs {
   readonly #parts: PluginLogsParts;
   /** By file. */
-  readonly #logs = new Map<string, PluginLog>();
+  readonly #logs = new Map<string, { readonly plugin: string; readonly log: PluginLog }>();
 
   constructor(parts: PluginLogsParts) {
     this.#parts = parts;
+    parts.options.live.onChange(({ logs }) => {
+      for (const { plugin, log } of this.#logs.values()) log.rotateAs(rotationOf(plugin, logs));
+    });
+  }
+
+  /** The logs that have gaps now, because the disk is full or fails. */
+  get troubles(): readonly (LogTrouble & { readonly file: string })[] {
+    return [...this.#logs].flatMap(([file, { log }]) => (log.trouble === undefined ? [] : [{ file, ...log.trouble }]));
   }
 
   file(spec: PluginSpec): string {
@@ -64,13 +73,13 @@ export class PluginLogs {
   }
 
   close(): void {
-    for (const log of this.#logs.values()) log.close();
+    for (const { log } of this.#logs.values()) log.close();
     this.#logs.clear();
   }
 
   #of(spec: PluginSpec): PluginLog {
     const file = this.file(spec);
-    let log = this.#logs.get(file);
+    let log = this.#logs.get(file)?.log;
     if (log === undefined) {
       const { options, resources, metrics } = this.#parts;
       log = new PluginLog(file, options.clock, {
@@ -81,7 +90,7 @@ export class PluginLogs {
           ? {}
           : { onDropped: (lines: number) => metrics.count(spec.id, 'logLinesDropped', lines) }),
       });
-      this.#logs.set(file, log);
+      this.#logs.set(file, { plugin: spec.id, log });
     }
     return log;
   }

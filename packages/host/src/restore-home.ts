@@ -19,7 +19,7 @@ import { AuditLog } from './audit/audit-log.ts';
 import { BackupFile } from './backup/backup-file.ts';
 import { planName, putInPlace, type RestorePlan, restoringName } from './backup/finish-restore.ts';
 import { inUse, StateLock } from './backup/home-lock.ts';
-import { InstanceLock } from './daemon/instance-lock.ts';
+import { hasDaemon } from './daemon/daemon-record.ts';
 import { type Home, homeAt, openHome } from './home.ts';
 import { readSettings } from './settings/settings.ts';
 import { openStore } from './store/store.ts';
@@ -43,7 +43,7 @@ export async function restoreHome(directory: string, backup: string): Promise<Re
   const opened = new BackupFile(file);
   try {
     const home = openHome(directory);
-    if (InstanceLock.isHeld(home.run)) throw inUse(home.directory, 'a daemon runs');
+    if (hasDaemon(home.run)) throw inUse(home.directory, 'a daemon runs');
     for (const name of readdirSync(home.directory)) {
       // Of a restore that was killed before it counted.
       if (name.startsWith('.restore-')) rmSync(join(home.directory, name), { recursive: true });

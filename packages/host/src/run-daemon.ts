@@ -4,9 +4,8 @@ import { systemClock } from '@mmm/rpc';
 import type { Host, HostOptions } from './api.ts';
 import { DaemonClient, type DaemonClientOptions } from './daemon/connect-daemon.ts';
 import { Daemon, type DaemonOptions } from './daemon/daemon.ts';
-import { killDaemon } from './daemon/daemon-record.ts';
+import { hasDaemon, killDaemon } from './daemon/daemon-record.ts';
 import type { HostClient } from './daemon/host-client.ts';
-import { InstanceLock } from './daemon/instance-lock.ts';
 import { remoteHost } from './daemon/remote-host.ts';
 import type { SearchEntry } from './discover/scan.ts';
 import { homeAt, openHome } from './home.ts';
@@ -70,7 +69,7 @@ export async function stopDaemon(home: string): Promise<DaemonEnd> {
   const { run } = homeAt(home);
   if (!existsSync(run)) return 'none';
   const client = await DaemonClient.dial(run);
-  if (client === undefined && !InstanceLock.isHeld(run)) return 'none';
+  if (client === undefined && !hasDaemon(run)) return 'none';
   const asked = await client?.stop().then(
     () => true,
     () => false,
@@ -84,7 +83,7 @@ export async function stopDaemon(home: string): Promise<DaemonEnd> {
 
 async function isGone(run: string, withinMs: number): Promise<boolean> {
   const untilMs = systemClock.monotonic() + withinMs;
-  while (InstanceLock.isHeld(run)) {
+  while (hasDaemon(run)) {
     if (systemClock.monotonic() > untilMs) return false;
     await systemClock.sleep(hostLimits.daemonLookMs);
   }

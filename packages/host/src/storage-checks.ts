@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import type { DoctorCheck } from './api.ts';
 import type { Home } from './home.ts';
 import { hostLimits } from './limits.ts';
+import type { PluginLogs } from './plugin-logs.ts';
 import { damagedFiles } from './state-file.ts';
 import type { StateUse } from './store/state-values.ts';
 
@@ -22,6 +23,16 @@ export function storageChecks({ stateFile }: Home): readonly DoctorCheck[] {
       };
     }),
   ];
+}
+
+/** Logs that have gaps now: whatever is lost of them, nothing that was called waits or fails for it. */
+export function logChecks(troubles: PluginLogs['troubles']): readonly DoctorCheck[] {
+  return troubles.map(({ file, lines, reason }) => ({
+    name: 'logs',
+    status: 'warning',
+    message: `${lines} ${lines === 1 ? 'line' : 'lines'} of ${file} could not be written: ${reason}`,
+    fix: 'Make room on that disk, or look after it. Calls go on meanwhile; what is missing is named in the log later.',
+  }));
 }
 
 /** How much of its room in the host one plugin has taken. */

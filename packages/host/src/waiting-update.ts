@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { listPermissions, type Permission, permissionKey } from '@mmm/protocol';
+import { heardEvents, listPermissions, type Permission, permissionKey } from '@mmm/protocol';
 import { makeActive, type Offered } from './active-bundle.ts';
 import type { PermissionSummary, WaitingUpdate } from './api-permissions.ts';
 import type { AuditSink } from './audit/audit-log.ts';
@@ -103,6 +103,7 @@ export function describeUpdate(update: StagedUpdate, active: PluginSpec, service
     missing: decision.missing.map(permissionKey),
     added: [...after].filter((key) => !before.has(key)),
     removed: [...before].filter((key) => !after.has(key)),
+    events: heardEvents(spec.manifest),
     step: spec.manifest.install?.command ?? null,
   };
 }

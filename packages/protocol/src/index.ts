@@ -17,6 +17,8 @@ export type {
 } from './errors.ts';
 export { endingLimits, exitCodes, MmmError } from './errors.ts';
 export { fieldIssues, issueMessage } from './field-issues.ts';
+export type { HeardEvents } from './heard-events.ts';
+export { heardEvents } from './heard-events.ts';
 export type { HostMethods, LogLevel, ProgressValue, ServedHostMethod } from './host-methods.ts';
 export { hostMethods, log, logLevel, servedHostMethods, sharedMethods } from './host-methods.ts';
 export { wireLimits } from './limits.ts';

@@ -1,5 +1,5 @@
 import type { ActionReport, EmitReport, EventFilter, EventRecord, EventStatus, HostClient } from '@mmm/host';
-import { safeText } from '@mmm/host/display';
+import { safeLines, safeText } from '@mmm/host/display';
 import { MmmError } from '@mmm/protocol';
 import type { Command } from 'commander';
 import type { Io } from '../io.ts';
@@ -56,16 +56,21 @@ function addEmit(events: Command, registry: Registry): void {
 /** Who did not answer may have had something to say. */
 export function noteFailed(io: Io, { failedHooks = [] }: EmitReport): void {
   for (const { plugin, error } of failedHooks) {
-    note(io, `The hook of ${safeText(plugin)} did not answer: ${safeText(error, 1000)}`);
+    note(io, `The hook of ${safeText(plugin)} did not answer: ${indented(error)}`);
   }
 }
 
 /** What became of an event, for a person. */
 export function emitText(type: string, { id, actions, veto }: EmitReport): string {
   if (veto !== undefined) {
-    return `Vetoed by ${safeText(veto.plugin)}: ${safeText(veto.reason, 1000)}`;
+    return `Vetoed by ${safeText(veto.plugin)}: ${indented(veto.reason)}`;
   }
   return [`${safeText(type)} is event ${id}.`, ...actions.map(actionText)].join('\n');
+}
+
+/** The words of a plugin, which may have lines. None begins where ours do, so none can be taken for one of them. */
+function indented(text: string): string {
+  return safeLines(text, 40, 1000).replaceAll('\n', '\n  ');
 }
 
 function actionText({ hook, plugin, capability, ok, error }: ActionReport): string {

@@ -1,7 +1,9 @@
 import type { InspectReport, SignatureSummary } from '@mmm/host';
 import { safeText } from '@mmm/host/display';
+import { heardEvents } from '@mmm/protocol';
 import type { Command } from 'commander';
 import { capabilityLines } from '../capability-text.ts';
+import { heardLines } from '../heard-text.ts';
 import { withHostToRead } from '../open-host.ts';
 import { exitCodes, print, styler } from '../output.ts';
 import { pathIn } from '../plugin-path.ts';
@@ -45,6 +47,7 @@ function inspectText(report: InspectReport, path: string | undefined, style: Ret
     ...warnings.flatMap((line) => (line == null ? [] : [style('yellow', safeText(line, 2000))])),
     'Permissions it asks for:',
     ...permissionLines(report),
+    ...heardLines(heardEvents(manifest)),
     ...(manifest.install === undefined
       ? []
       : [`Runs once after an installation, confined: ${commandText(manifest.install.command)}`]),

@@ -1,6 +1,8 @@
 import type { HostClient, InstallOptions, InstallReport } from '@mmm/host';
+import { heardEvents } from '@mmm/protocol';
 import type { Command } from 'commander';
 import { askForMissing, mayAsk, TerminalPrompter } from '../consent.ts';
+import { heardLines } from '../heard-text.ts';
 import type { Io } from '../io.ts';
 import { withHost } from '../open-host.ts';
 import { exitCodes, type GlobalOptions, note, print } from '../output.ts';
@@ -98,6 +100,7 @@ async function decide(io: Io, options: GlobalOptions, host: HostClient, report: 
   const info = await host.info(report.id);
   const update = report.change === 'waiting' ? waitingOf(info) : undefined;
   if (report.step?.state === 'pending') note(io, stepNotice(report.step));
+  if (update === undefined) for (const line of heardLines(heardEvents(info.manifest))) note(io, line);
   const keys =
     update === undefined ? await askForMissing(await terminalPrompter(io), info) : await askForUpdate(io, info, update);
   if (keys.length === 0) return report;
@@ -122,6 +125,7 @@ async function installText(report: InstallReport, host: HostClient): Promise<str
   if (report.dataKept !== null) {
     lines.push(`Another publisher signed it than before: it starts without the old data, kept in ${report.dataKept}`);
   }
+  lines.push(...heardLines(heardEvents((await host.info(id)).manifest)));
   if (granted.length > 0) lines.push(`Granted: ${granted.join(', ')}`);
   if (report.step !== null) lines.push(stepText(id, report.step));
   if (report.reload?.outcome === 'switched') lines.push(reloadText(report.reload));

@@ -1,8 +1,9 @@
 import type { HostClient, LogLine, LogOptions, PluginInfo, PluginSummary } from '@mmm/host';
 import { safeText } from '@mmm/host/display';
-import { logLevel, MmmError } from '@mmm/protocol';
+import { heardEvents, logLevel, MmmError } from '@mmm/protocol';
 import type { Command } from 'commander';
 import { capabilityLines } from '../capability-text.ts';
+import { heardLines } from '../heard-text.ts';
 import type { Io } from '../io.ts';
 import { limitLines } from '../limit-lines.ts';
 import { withHostToRead } from '../open-host.ts';
@@ -181,6 +182,7 @@ async function infoText(info: PluginInfo, style: ReturnType<typeof styler>): Pro
     ...dependencyLines(info),
     'Permissions:',
     ...(await permissionLines(info)),
+    ...heardLines(heardEvents(manifest)),
     'Configuration:',
     ...configSummary(info.id, info.configuration),
     'Confinement on this machine:',

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { DoctorReport } from '@mmm/host';
 import { type ErrorCode, errorHelp, MmmError } from '@mmm/protocol';
 import type { Command } from 'commander';
@@ -46,8 +47,12 @@ function brokenSettings(error: unknown): Pick<DoctorReport, 'ok' | 'checks'> {
 /** Examined was an empty home in the place of the one that is missing. */
 function withMissingHome(report: DoctorReport, missing: string | undefined): DoctorReport {
   if (missing === undefined) return report;
-  const message = `${missing} is not there yet; the first command that changes something makes it`;
-  return { ...report, checks: report.checks.map((check) => (check.name === 'home' ? { ...check, message } : check)) };
+  const messages = new Map([
+    ['home', `${missing} is not there yet; the first command that changes something makes it`],
+    ['settings', `as by default: there is no ${join(missing, 'config.toml')}`],
+  ]);
+  const checks = report.checks.map((check) => ({ ...check, message: messages.get(check.name) ?? check.message }));
+  return { ...report, checks };
 }
 
 interface Explanation {

@@ -1,6 +1,7 @@
 import { type Host, type LogLine, type Plugin, readSpec, safeText, systemClock } from '@mmm/host';
-import { errorHelp, MmmError } from '@mmm/protocol';
+import { errorHelp, heardEvents, type Manifest, MmmError } from '@mmm/protocol';
 import { formatOutput } from '../format-output.ts';
+import { heardLines } from '../heard-text.ts';
 import type { Io } from '../io.ts';
 import { note, styler } from '../output.ts';
 import { build, planBuild, showIssue } from './build.ts';
@@ -49,7 +50,7 @@ export class DevelopmentRun {
     onPlan(built);
     const { files } = listSources(this.#directory, built);
     const done = await build(this.#directory, manifest, [...files.keys()]);
-    this.#introduce(manifest.plugin.name, manifest.plugin.version);
+    this.#introduce(manifest);
     for (const warning of done.warnings) {
       this.say(`${this.#style('yellow', '!')} ${await showIssue(this.#directory, warning)}`);
     }
@@ -118,11 +119,13 @@ export class DevelopmentRun {
     note(this.#io, text);
   }
 
-  #introduce(name: string, version: string): void {
+  #introduce(manifest: Manifest): void {
     if (this.#introduced) return;
     this.#introduced = true;
+    const { name, version } = manifest.plugin;
     const badge = this.#style('yellow', '[development, unsigned]');
     this.say(`${this.#style('bold', name)} ${version} ${badge} ${safeText(this.#directory, 400)}`);
     this.say(this.#style('dim', '  runs confined, from a read-only copy of the folder; no other command starts it'));
+    for (const line of heardLines(heardEvents(manifest))) this.say(`  ${line}`);
   }
 }

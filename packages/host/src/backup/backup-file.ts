@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { hostVersion, MmmError } from '@mmm/protocol';
 import { DatabaseSync, type DatabaseSyncInstance } from '@photostructure/sqlite';
 import { isBackedUp } from './contents.ts';
@@ -75,6 +75,8 @@ export class BackupFile {
 
   constructor(file: string) {
     this.#file = file;
+    // SQLite says only that it cannot open it.
+    if (!existsSync(file)) throw this.#invalid('there is no such file');
     this.#connection = this.#guard(() => new DatabaseSync(file, { readOnly: true }));
     try {
       this.#check();

@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { PrivateFileProblem, readPrivateFile, type WritePrivateFile } from '@mmm/bundle';
+import { diskFailure, PrivateFileProblem, readPrivateFile, type WritePrivateFile } from '@mmm/bundle';
 import { MmmError } from '@mmm/protocol';
 import { isTable, type Table } from './document.ts';
 
@@ -32,6 +32,13 @@ export class SecretFile {
     try {
       writeFile(this.#file, `${JSON.stringify({ schema, publishers }, undefined, 1)}\n`);
     } catch (error) {
+      const file = this.#file;
+      const named = diskFailure(error, {
+        what: `The file of secrets ${file}`,
+        file,
+        after: 'Nothing in it was changed.',
+      });
+      if (named instanceof MmmError) throw named;
       throw this.#problem(`cannot be written (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`);
     }
   }

@@ -1,6 +1,7 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { diskFailure } from '@mmm/bundle';
 
 /**
  * What a client must have read from the `run` folder before the daemon does anything for it. To connect is not enough:
@@ -11,8 +12,12 @@ export function makeControlToken(runFolder: string): string {
   const token = randomBytes(32).toString('hex');
   const file = fileIn(runFolder);
   const unfinished = `${file}.${process.pid}`;
-  writeFileSync(unfinished, token, { mode: 0o600 });
-  renameSync(unfinished, file);
+  try {
+    writeFileSync(unfinished, token, { mode: 0o600 });
+    renameSync(unfinished, file);
+  } catch (error) {
+    throw diskFailure(error, { what: 'What clients show a daemon', file, after: 'No daemon was started.' });
+  }
   return token;
 }
 

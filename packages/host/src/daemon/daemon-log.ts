@@ -2,13 +2,14 @@ import { join } from 'node:path';
 import type { Clock } from '@mmm/rpc';
 import type { Home } from '../home.ts';
 import { PluginLog } from '../log/plugin-log.ts';
+import { type LogsSection, rotationOf } from '../settings/logs.ts';
 
 /** No plugin can be called that: a name has no dot. */
-const logName = 'mmm.daemon.jsonl';
+const name = 'mmm.daemon';
 
 /** Where the daemon of a home writes what happens to it. */
 export function daemonLogFile(home: Pick<Home, 'logs'>): string {
-  return join(home.logs, logName);
+  return join(home.logs, `${name}.jsonl`);
 }
 
 /** The daemon's own log: JSON lines, bounded and rotated as the logs of plugins are. */
@@ -21,6 +22,11 @@ export class DaemonLog {
 
   note(level: 'info' | 'warn' | 'error', message: string, fields: Readonly<Record<string, unknown>> = {}): void {
     this.#log.write({ stream: 'host', level, message, fields });
+  }
+
+  /** Bounded from here on as `[logs]` says; what it says of one plugin is not about this log. */
+  rotateAs(section: LogsSection | undefined): void {
+    this.#log.rotateAs(rotationOf(name, section));
   }
 
   close(): void {

@@ -2,13 +2,14 @@ import { controlVersion, type DaemonStatus, hostVersion, MmmError } from '@mmm/p
 import type { Clock } from '@mmm/rpc';
 import type { Host, HostOptions } from '../api.ts';
 import type { Home } from '../home.ts';
+import { readSettings } from '../settings/settings.ts';
+import type { FileLock } from '../store/file-lock.ts';
 import { CallScopes } from './call-scope.ts';
 import { DaemonClient } from './connect-daemon.ts';
 import { ControlServer } from './control-server.ts';
 import { isControlToken, makeControlToken } from './control-token.ts';
 import { DaemonLog } from './daemon-log.ts';
-import { removeDaemonRecord, writeDaemonRecord } from './daemon-record.ts';
-import { InstanceLock } from './instance-lock.ts';
+import { removeDaemonRecord, takeDaemonLock, writeDaemonRecord } from './daemon-record.ts';
 import { ProjectHosts } from './project-hosts.ts';
 import { SettingsWatch } from './settings-watch.ts';
 
@@ -28,7 +29,7 @@ export interface DaemonServices {
 /** A host that serves every command of its home until it is stopped. */
 export class Daemon {
   readonly #services: DaemonServices;
-  readonly #lock: InstanceLock;
+  readonly #lock: FileLock;
   readonly #log: DaemonLog;
   readonly #startedAt: string;
   readonly #safe: boolean;
@@ -42,7 +43,7 @@ export class Daemon {
   /** Resolves when everything of it has ended, whoever ended it. */
   readonly stopped: Promise<void>;
 
-  private constructor(services: DaemonServices, lock: InstanceLock, options: DaemonOptions) {
+  private constructor(services: DaemonServices, lock: FileLock, options: DaemonOptions) {
     this.#services = services;
     this.#lock = lock;
     this.#safe = options.safe === true;
@@ -55,7 +56,7 @@ export class Daemon {
 
   /** Resolves when it takes connections. Throws DAEMON_RUNNING, and what opening a host throws. */
   static async start(services: DaemonServices, options: DaemonOptions): Promise<Daemon> {
-    const lock = InstanceLock.take(services.home.run);
+    const lock = takeDaemonLock(services.home.run);
     if (lock === undefined) throw await otherDaemon(services.home);
     const daemon = new Daemon(services, lock, options);
     try {
@@ -109,6 +110,7 @@ export class Daemon {
       caller: { kind: 'daemon', id: 'mmm' },
     };
     const primary = await openHost(common);
+    await this.#boundLog();
     this.#host = primary;
     const projects = new ProjectHosts({ primary, clock, open: (project) => openHost({ ...common, project }) });
     this.#projects = projects;
@@ -118,6 +120,7 @@ export class Daemon {
       apply: async () => {
         for (const host of await projects.all()) await host.reloadSettings();
         projects.forget();
+        await this.#boundLog();
         await this.#useListed(primary);
       },
       note: (level, message) => this.#log.note(level, message),
@@ -141,6 +144,11 @@ export class Daemon {
       await primary.mappings.run().catch((error: unknown) => this.#log.note('error', `mappings: ${String(error)}`));
     }
     this.#log.note('info', 'ready', { pid: process.pid, version: hostVersion, safe: this.#safe });
+  }
+
+  /** As config.toml has it: a host has read it and found it right. */
+  async #boundLog(): Promise<void> {
+    this.#log.rotateAs((await readSettings(this.#services.home.settingsFile)).logs);
   }
 
   /** What a host that stays does by itself. In the host of a project nothing of it is done: once is enough. */

@@ -49,6 +49,8 @@ export class ConsumerLoop {
   /** Something was appended while it ran. */
   #isDue = false;
   #wake: (() => void) | undefined;
+  /** Something has changed since the last try began. */
+  #isHurried = false;
   /** Who waits for a place, or for this to have nobody to deliver to. */
   #waiting: { readonly seq: number; resolve(): void }[] = [];
   /** Of a poison event the tries count on when the plugin was away in between. */
@@ -91,6 +93,8 @@ export class ConsumerLoop {
 
   /** Ends a pause: something has changed that may help. */
   hurry(): void {
+    // During a try that fails all the same: the pause after it is a short one.
+    this.#isHurried = true;
     this.#wake?.();
   }
 
@@ -106,12 +110,14 @@ export class ConsumerLoop {
     let pauseMs: number = hostLimits.eventPauseMs;
     while (this.#isDue && !this.#ended.signal.aborted) {
       this.#isDue = false;
+      this.#isHurried = false;
       try {
         if (await this.#deliverAll()) pauseMs = hostLimits.eventPauseMs;
       } catch {
         // Nobody there, or the journal cannot be read: from here on again, later.
         this.#isAway = true;
         this.#settle(Number.POSITIVE_INFINITY);
+        if (this.#isHurried) pauseMs = hostLimits.eventPauseMs;
         await this.#pause(pauseMs);
         this.#isAway = false;
         pauseMs = Math.min(pauseMs * 2, hostLimits.eventPauseMaxMs);

@@ -17,6 +17,7 @@ import { firstLine } from './first-line.ts';
 import { formatLine, parseLine } from './line.ts';
 import { LineRate } from './line-rate.ts';
 import { linesFromEnd } from './lines-from-end.ts';
+import { endsWithinLine, type LogTrouble, ShortWrite, troubleReason } from './log-trouble.ts';
 
 /** Where a line came from: the plugin's stderr, its stray stdout, its `log` notifications, or the host. */
 export type LogStream = 'stderr' | 'stdout' | 'log' | 'host';
@@ -49,6 +50,9 @@ export interface PluginLogOptions {
   readonly files?: number;
 }
 
+/** When a log file is begun anew, and how many are kept. */
+export type LogRotation = Required<Pick<PluginLogOptions, 'fileBytes' | 'fileAgeMs' | 'files'>>;
+
 export interface LogReadOptions {
   readonly lines: number;
   /** Only lines from then on. */
@@ -65,7 +69,7 @@ export interface LogReadOptions {
 export class PluginLog {
   readonly #file: string;
   readonly #clock: Clock;
-  readonly #options: Required<Omit<PluginLogOptions, 'onLine' | 'onDropped'>>;
+  #options: Required<Omit<PluginLogOptions, 'onLine' | 'onDropped'>>;
   readonly #onLine: PluginLogOptions['onLine'];
   readonly #onDropped: PluginLogOptions['onDropped'];
   #descriptor: number | undefined;
@@ -73,6 +77,9 @@ export class PluginLog {
   #dropped = 0;
   #report: Timer | undefined;
   #failures = 0;
+  #trouble: LogTrouble | undefined;
+  /** The file ends within a line. */
+  #isTorn = false;
   #closed = false;
   /** When the first line of the current file was written. */
   #begunAtMs = Number.POSITIVE_INFINITY;
@@ -97,6 +104,16 @@ export class PluginLog {
   /** Lines that could not be written because the disk failed. */
   get failures(): number {
     return this.#failures;
+  }
+
+  /** What is lost since the disk began to fail; undefined while lines can be written. */
+  get trouble(): LogTrouble | undefined {
+    return this.#trouble;
+  }
+
+  /** From the next line on. */
+  rotateAs(rotation: LogRotation): void {
+    this.#options = { ...this.#options, ...rotation };
   }
 
   /** The last lines, oldest of them first, over all files of this log. Empty when there is none. */
@@ -160,15 +177,28 @@ export class PluginLog {
       const at = new Date(this.#clock.now()).toISOString();
       const line = { at, ...(typeof given === 'function' ? given() : given) };
       this.#follow(line);
-      const bytes = Buffer.from(formatLine(line, this.#options.lineBytes), 'utf8');
-      this.#rate.spend(bytes.length);
-      const descriptor = this.#ready(bytes.length);
+      const text = this.#told(at) + formatLine(line, this.#options.lineBytes);
+      const bytes = Buffer.byteLength(text);
+      this.#rate.spend(bytes);
+      const descriptor = this.#ready(bytes);
       // One write, so that lines of several processes do not mix. Half a line is skipped by the reader.
-      writeSync(descriptor, bytes);
-    } catch {
+      const whole = Buffer.from(this.#isTorn ? `\n${text}` : text, 'utf8');
+      if (writeSync(descriptor, whole) < whole.length) throw new ShortWrite();
+      this.#isTorn = false;
+      this.#trouble = undefined;
+    } catch (error) {
       this.#failures += 1;
+      this.#trouble = { lines: (this.#trouble?.lines ?? 0) + 1, reason: troubleReason(error) };
       this.#release();
     }
+  }
+
+  /** The line that says what is missing before the first one that can be written again; mostly nothing. */
+  #told(at: string): string {
+    if (this.#trouble === undefined) return '';
+    const { lines, reason } = this.#trouble;
+    const message = `${lines} ${lines === 1 ? 'line is' : 'lines are'} missing here: ${reason}`;
+    return formatLine({ at, stream: 'host', level: 'warn', message, fields: { lost: lines } }, this.#options.lineBytes);
   }
 
   #follow(line: LogLine): void {
@@ -219,8 +249,10 @@ export class PluginLog {
 
   #open(): number {
     this.#release();
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW;
+    const flags = constants.O_RDWR | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW;
     this.#descriptor = openSync(this.#file, flags, 0o600);
+    // After a disk that was full, or a host that was killed: the next line must not be taken for the rest of this one.
+    this.#isTorn = endsWithinLine(this.#descriptor);
     const first = firstLine(this.#file);
     this.#begunAtMs = first === undefined ? this.#clock.now() : Date.parse(first.at);
     return this.#descriptor;

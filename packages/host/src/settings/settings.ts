@@ -24,7 +24,7 @@ export const settingsFile = z
     models: modelsSection.optional().describe('Which plugins answer requests to language models.'),
     trust: trustSection.optional().describe('What is asked of signatures beyond the trust store.'),
     metrics: metricsSection.optional().describe('Where the daemon serves what it counts.'),
-    logs: logsSection.optional().describe('How much of the logs of plugins is kept.'),
+    logs: logsSection.optional().describe('How much of the logs of plugins and of the daemon is kept.'),
     events: eventsSection.optional().describe('How long events are kept, and how many plugins may emit.'),
     plugins: pluginsSection.optional().describe('Plugins that are used without being installed.'),
     ...mappingSections,

@@ -14,22 +14,25 @@ export class FileLock {
     this.#connection = connection;
   }
 
-  /** Undefined when another one has it, or the file cannot be made. Never waits. */
+  /** Undefined when another one has it. Never waits. Throws what the disk says when the file cannot be made. */
   static take(file: string): FileLock | undefined {
-    let connection: DatabaseSyncInstance;
+    const connection = new DatabaseSync(file, { timeout: 0 });
     try {
-      connection = new DatabaseSync(file, { timeout: 0 });
-    } catch {
-      return undefined;
-    }
-    try {
-      connection.exec('BEGIN EXCLUSIVE');
+      // The journal in memory: a lock writes nothing, and can be taken while the disk is full.
+      connection.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
       return new FileLock(connection);
     } catch (error) {
       connection.close();
       if ((error as { errcode?: number }).errcode === busyCode) return undefined;
       throw error;
     }
+  }
+
+  /** Whether anybody has it now. */
+  static isHeld(file: string): boolean {
+    const lock = FileLock.take(file);
+    lock?.release();
+    return lock === undefined;
   }
 
   release(): void {

@@ -190,7 +190,9 @@ export class TriggerPoller {
         const reason = error instanceof Error ? firstLine(error.message) : String(error);
         this.#plugin.note('warn', `its events could not be taken: ${reason}`);
         if (isFaultOf(error) && faults >= hostLimits.pollFaultsMax) {
-          this.#plugin.fail(session, `it answered ${faults} polls with something else than events: ${reason}`);
+          // It becomes a part of other sentences.
+          const cause = reason.replace(/\.$/, '');
+          this.#plugin.fail(session, `it answered ${faults} polls with something else than events: ${cause}`);
           return;
         }
         await this.#pause(

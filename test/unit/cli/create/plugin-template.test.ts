@@ -29,6 +29,9 @@ for (const template of templates) {
         if (path !== undefined) assert.ok(files.has(String(path)), `${String(path)} is there`);
       }
       const program = plugin.command?.at(-1) ?? '';
+      // The program repeats neither: another version is then given in one place.
+      const own = [...files].filter(([path]) => /^(src\/)?main\./.test(path)).map(([, text]) => text);
+      assert.ok(own.length > 0 && own.every((text) => !/acme\/good_name|0\.1\.0/.test(text)));
       const source = template === 'typescript' ? 'src/main.ts' : program;
       assert.match(files.get(source) ?? '', /greet/);
       assert.equal(files.has('vendor/mmm-plugin-sdk.cjs'), template !== 'python');

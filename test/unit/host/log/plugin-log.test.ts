@@ -190,9 +190,23 @@ test('a failing disk is counted and never thrown, and writing goes on when it is
   rmSync(file);
   log.write({ ...line('not JSON'), fields: { big: 1n } });
   assert.equal(log.failures, 3);
+  assert.equal(log.trouble?.lines, 3);
   log.write(line('well'));
-  assert.deepEqual(messages(file), ['well']);
+  assert.equal(log.trouble, undefined);
+  assert.deepEqual(messages(file), ['3 lines are missing here: it cannot be put down as a line', 'well']);
   log.close();
+});
+
+test('the line after half a line stands by itself', (t) => {
+  const file = join(tempFolder(t), 'p.jsonl');
+  const first = new PluginLog(file, new FakeClock());
+  first.write(line('whole'));
+  first.close();
+  appendFileSync(file, '{"at":"2026');
+  const second = new PluginLog(file, new FakeClock());
+  second.write(line('after'));
+  second.close();
+  assert.deepEqual(messages(file), ['whole', 'after']);
 });
 
 test('reading leaves out half lines and foreign lines, and a log that is not there is empty', (t) => {

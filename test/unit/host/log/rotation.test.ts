@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { hostLimits } from '../../../../packages/host/src/limits.ts';
@@ -52,6 +52,18 @@ test('As many files are kept as the settings say, and those over it go when they
   assert.deepEqual(logFiles(file), [file, `${file}.1`]);
   assert.equal(existsSync(`${file}.5`), false);
   assert.match(readFileSync(file, 'utf8'), /xxx/);
+});
+
+test('An open log follows what the settings say by now', (t) => {
+  const file = join(tempFolder(t), 'p.jsonl');
+  const log = new PluginLog(file, new FakeClock());
+  for (let index = 0; index < 5; index += 1) log.write(line('x'.repeat(100)));
+  assert.deepEqual(logFiles(file), [file]);
+  log.rotateAs(rotationOf('p', logsSection.parse({ file_mb: 0.01, files: 2 })));
+  for (let index = 0; index < 300; index += 1) log.write(line('x'.repeat(100)));
+  log.close();
+  assert.deepEqual(logFiles(file), [file, `${file}.1`]);
+  for (const one of logFiles(file)) assert.ok(statSync(one).size <= 0.01 * 1024 * 1024);
 });
 
 test('Lines are read from a time on, and of a level and those above it', async (t) => {

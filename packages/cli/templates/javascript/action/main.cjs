@@ -3,8 +3,6 @@ const { definePlugin, runPlugin } = require('./vendor/mmm-plugin-sdk.cjs');
 
 runPlugin(
   definePlugin({
-    name: 'my_plugin',
-    version: '0.1.0',
     actions: {
       greet: {
         /** @param {{ name: string }} input checked against schemas/greet.input.json before it gets here */

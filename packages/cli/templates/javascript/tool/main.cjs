@@ -9,8 +9,6 @@ function greet({ name }) {
 
 runPlugin(
   definePlugin({
-    name: 'my_plugin',
-    version: '0.1.0',
     tools: {
       greet: { execute: greet },
     },

@@ -3,8 +3,6 @@ import { greeting } from './greeting.ts';
 
 runPlugin(
   definePlugin({
-    name: 'my_plugin',
-    version: '0.1.0',
     commands: {
       greet: {
         execute({ args, options }) {

@@ -3,8 +3,6 @@ import { greeting } from './greeting.ts';
 
 runPlugin(
   definePlugin({
-    name: 'my_plugin',
-    version: '0.1.0',
     tools: {
       greet: {
         // The host has checked the input against schemas/greet.input.json.
