@@ -117,9 +117,11 @@ async function runDeed(
   const words = { trust: staged.publicKeys, install: [staged.update], backup: [backups] }[String(deed)] ?? [];
   const [program = '', ...more] = wrap(home, trace);
   const output = await new Promise<string>((resolve) => {
-    const { NODE_V8_COVERAGE: _theTests, ...env } = process.env;
+    const { NODE_V8_COVERAGE: _theTests, ...inherited } = process.env;
+    // strace counts for each thread by itself.
+    const env = { ...inherited, UV_THREADPOOL_SIZE: '1' };
     const argv = [...more, process.execPath, staged.program, home, deed, ...words];
-    execFile(program, argv, { timeout: 60_000, env }, (_error, stdout, stderr) => resolve(`${stdout}\n${stderr}`));
+    execFile(program, argv, { timeout: 120_000, env }, (_error, stdout, stderr) => resolve(`${stdout}\n${stderr}`));
   });
   const lines = output.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as Line] : []));
   assert.ok(lines.length > 0, `${round}: ${output}`);

@@ -22,7 +22,9 @@ export interface Run {
 export async function runUntil(command: readonly string[], acknowledged: number): Promise<Run> {
   const [program = '', ...words] = command;
   // What is measured of the tests would be written at its end, under the same faults.
-  const { NODE_V8_COVERAGE: _theTests, ...env } = process.env;
+  const { NODE_V8_COVERAGE: _theTests, ...inherited } = process.env;
+  // Where a fault is put at the nth call of a kind: strace counts for each thread by itself.
+  const env = { ...inherited, UV_THREADPOOL_SIZE: '1' };
   const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env });
   const lines: Acknowledged[] = [];
   let errors = '';
