@@ -6,8 +6,10 @@ import { type Fault, type FaultName, faultNames, faults } from './faults.ts';
 import { causeOf, type Ledger } from './ledger.ts';
 import type { PlannedFault } from './plan.ts';
 
-/** For the answer to a call with a fault: silence is noticed well before, even on a machine with too much to do. */
-/** A flood waits for its turns among all the others: on a busy machine for long, and that is as it should be. */
+/**
+ * For the answer to a call with a fault. Silence is noticed well before, even on a machine with too much to do; a flood
+ * waits for its turns among all the others, there for long, and that is as it should be.
+ */
 const deadlineMs = 60_000;
 /** How often a plugin is looked at that is to be killed as soon as it runs. */
 const pollMs = 2;

@@ -1,63 +1,19 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { createHost } from '@mmm/host';
-import { build } from 'esbuild';
 import { removeTree } from '../../scripts/remove-tree.ts';
+import { bundledProgram, runProgram } from '../support/bundled-program.ts';
 import { confined } from '../support/confined.ts';
 import { copyFixture, fixtureHost } from '../support/fixture-host.ts';
 
-const repository = join(import.meta.dirname, '../..');
 const id = 'tells_its_mark';
 /** What each version answers. */
 const words = { '1.0.0': 'GOOD', '2.0.0': 'BEST' } as const;
 
 function isVersion(text: string): text is keyof typeof words {
   return text in words;
-}
-
-interface Ended {
-  readonly signal: string | null;
-  readonly code: number | string | null | undefined;
-  readonly output: string;
-}
-
-function run(program: string, ...words: string[]): Promise<Ended> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [program, ...words], { timeout: 60_000 }, (error, stdout, stderr) => {
-      resolve({ signal: error?.signal ?? null, code: error?.code, output: `${stdout}${stderr}` });
-    });
-  });
-}
-
-/** In one file, so that it starts fast; inside the repository, where what it does not bundle resolves. */
-async function bundled(t: { after(run: () => void): void }): Promise<string> {
-  const folder = join(repository, 'build', `killed-install-${process.pid}`);
-  mkdirSync(folder, { recursive: true });
-  t.after(() => removeTree(folder));
-  const outfile = join(folder, 'install-and-die.mjs');
-  await build({
-    entryPoints: [join(import.meta.dirname, '../fixtures/programs/install-and-die.ts')],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-    alias: Object.fromEntries(
-      ['host', 'bundle', 'rpc', 'protocol'].map((name) => [
-        `@mmm/${name}`,
-        join(repository, `packages/${name}/src/index.ts`),
-      ]),
-    ),
-    banner: {
-      js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
-    },
-    conditions: ['mmm-source'],
-    logLevel: 'silent',
-  });
-  return outfile;
 }
 
 interface Stage {
@@ -73,7 +29,7 @@ interface Stage {
 }
 
 async function stage(t: TestContext): Promise<Stage> {
-  const program = await bundled(t);
+  const program = await bundledProgram(t, 'install-and-die.ts');
   const { host, home, directory } = await fixtureHost(t, []);
   const emptyHome = join(directory, 'empty');
   const install = async (version: string, word: string): Promise<string> => {
@@ -97,7 +53,7 @@ async function stage(t: TestContext): Promise<Stage> {
 async function killedAt(step: number, from: string, path: string, { program, directory }: Stage): Promise<string> {
   const home = join(directory, `home-${step}`);
   cpSync(from, home, { recursive: true, verbatimSymlinks: true });
-  const ended = await run(program, home, path, String(step));
+  const ended = await runProgram(program, home, path, String(step));
   assert.equal(ended.signal, 'SIGKILL', `step ${step}: ${ended.output}`);
   const host = await createHost({ home });
   try {
@@ -127,7 +83,7 @@ async function killedAt(step: number, from: string, path: string, { program, dir
 async function killedEverywhere(from: string, path: string, staged: Stage): Promise<readonly string[]> {
   const counted = join(staged.directory, 'home-counted');
   cpSync(from, counted, { recursive: true, verbatimSymlinks: true });
-  const { output } = await run(staged.program, counted, path);
+  const { output } = await runProgram(staged.program, counted, path);
   const steps = Number(output.trim());
   assert.ok(steps > 30, `${output}: too few steps to be an installation`);
   const versions: string[] = [];

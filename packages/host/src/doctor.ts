@@ -13,7 +13,6 @@ import { sandboxChecks } from './sandbox-checks.ts';
 import type { Settings } from './settings/settings.ts';
 import { logChecks, storageChecks } from './storage-checks.ts';
 import type { Store } from './store/store.ts';
-import { MemoryGroups } from './watchdog/memory-group.ts';
 import { systemProcesses } from './watchdog/processes.ts';
 
 export interface Examined {
@@ -30,16 +29,12 @@ export interface Examined {
   readonly currentRevocations: boolean;
   now(): Date;
   readonly settings: Settings;
+  readonly controlGroup: LimitMeans['controlGroup'];
   readonly logs: Pick<PluginLogs, 'troubles'>;
   /** What each of its plugins needs, in their order. */
   readonly needed: readonly (readonly DependencyReport[])[];
   /** Reads every byte of an installed plugin. Throws what is wrong with it. */
   verify(id: string): Promise<unknown>;
-}
-
-function controlGroup({ limits }: Settings): LimitMeans['controlGroup'] {
-  const folder = limits?.control_group;
-  return folder === undefined ? undefined : { folder, works: MemoryGroups.ofHost(folder) !== undefined };
 }
 
 /** Says what this machine can enforce, from what was tried, and what is wrong, each with what mends it. */
@@ -54,7 +49,7 @@ export async function examine(examined: Examined): Promise<DoctorReport> {
     { name: 'home', status: 'ok', message: `${home.directory} belongs to you alone` },
     settingsCheck(examined.settings),
     ...sandboxChecks(examined),
-    ...limitChecks(limitMeans(probe, systemProcesses().pids().length > 0, controlGroup(examined.settings))),
+    ...limitChecks(limitMeans(probe, systemProcesses().pids().length > 0, examined.controlGroup)),
     ...keyChecks(trust, examined.now()),
     ...revocationChecks(examined),
     auditCheck(audit),

@@ -323,6 +323,7 @@ class PluginHost extends ReloadMethods implements Host {
     const discovery = await this.discover();
     const probe = await this.#launcher.probeEveryRung();
     return await examine({
+      controlGroup: this.#parts.resources.controlGroup,
       acceptsLandlock: this.#options.policy.acceptsLandlock,
       ...this.#decisions,
       settings: this.#options.settings,

@@ -22,6 +22,11 @@ export interface PluginResourcesOptions {
   readonly openGroups?: (parent: string) => Pick<MemoryGroups, 'make'> | undefined;
 }
 
+interface OpenedGroups {
+  readonly parent: string;
+  readonly groups: Pick<MemoryGroups, 'make'> | undefined;
+}
+
 const mebibyte = 1024 * 1024;
 
 /** What plugins may use, and whether they keep to it. */
@@ -29,7 +34,7 @@ export class PluginResources {
   readonly #options: PluginResourcesOptions;
   readonly #watchdog: Watchdog;
   /** Of the folder that the settings name; tried once. */
-  #opened: { readonly parent: string; readonly groups: Pick<MemoryGroups, 'make'> | undefined } | undefined;
+  #opened: OpenedGroups | undefined;
 
   constructor(options: PluginResourcesOptions) {
     this.#options = options;
@@ -71,17 +76,27 @@ export class PluginResources {
     };
   }
 
-  /** A group with this process in it, which the sandbox that it becomes has not begun to work in yet. */
-  #groupFor(pid: number, { memory_mb, temporary_mb }: LimitValues): MemoryGroup | undefined {
+  /** The control group that the settings name, and whether groups can be made there; undefined when they name none. */
+  get controlGroup(): { readonly folder: string; readonly works: boolean } | undefined {
+    const opened = this.#openGroups();
+    return opened && { folder: opened.parent, works: opened.groups !== undefined };
+  }
+
+  #openGroups(): OpenedGroups | undefined {
     const parent = this.#options.settings()?.control_group;
     if (parent === undefined) return undefined;
-    if (this.#opened?.parent !== parent) {
-      const open = this.#options.openGroups ?? ((folder: string) => MemoryGroups.ofHost(folder));
-      this.#opened = { parent, groups: open(parent) };
-    }
+    if (this.#opened?.parent === parent) return this.#opened;
+    const open = this.#options.openGroups ?? ((folder: string) => MemoryGroups.ofHost(folder));
+    this.#opened = { parent, groups: open(parent) };
+    return this.#opened;
+  }
+
+  /** A group with this process in it, which the sandbox that it becomes has not begun to work in yet. */
+  #groupFor(pid: number, { memory_mb, temporary_mb }: LimitValues): MemoryGroup | undefined {
+    const groups = this.#openGroups()?.groups;
     // Its /tmp and its /dev/shm are memory that counts there.
     const megabytes = memory_mb + 2 * temporary_mb + hostLimits.groupHelpersMb;
-    const group = this.#opened.groups?.make(Math.round(megabytes * mebibyte));
+    const group = groups?.make(Math.round(megabytes * mebibyte));
     if (group === undefined || group.join(pid)) return group;
     group.end();
     return undefined;

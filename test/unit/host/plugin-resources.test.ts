@@ -37,7 +37,7 @@ function world(joins: boolean) {
   const kill = (): void => {
     kills += 1;
   };
-  return { done, audited, watch, kill };
+  return { done, audited, watch, kill, resources };
 }
 const killed = { code: null, signal: 'SIGKILL', stderrTail: '' };
 
@@ -62,4 +62,11 @@ test('a group that the process cannot be moved to is not counted on', () => {
   assert.deepEqual(done, ['open /given', 'make 136', 'join 17', 'end']);
   kill();
   assert.equal(watched.ended(killed), undefined);
+});
+
+test('whether the named control group works is told without trying it beside what runs in it', () => {
+  const { done, watch, resources } = world(true);
+  watch();
+  assert.deepEqual(resources.controlGroup, { folder: '/given', works: true });
+  assert.deepEqual(done, ['open /given', 'make 136', 'join 17']);
 });

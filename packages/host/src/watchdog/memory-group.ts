@@ -38,7 +38,7 @@ export interface MemoryGroup {
   join(pid: number): boolean;
   /** How many of its processes the kernel ended over the limit. */
   oomKills(): number;
-  /** To be called when all its processes are gone. What cannot be removed yet is removed by a later `sweep`. */
+  /** To be called when all its processes are gone. What cannot be removed yet is removed before the next is made. */
   end(): void;
 }
 
@@ -78,6 +78,7 @@ export class MemoryGroups {
 
   /** Undefined when it cannot be made whole: a group without its limit would hold nothing. */
   make(limitBytes: number): MemoryGroup | undefined {
+    this.#removeEnded();
     const { pid, startedAt } = this.#owner;
     this.#count++;
     const path = join(this.#parent, `${prefix}${pid}-${startedAt}-${this.#count}`);
@@ -101,7 +102,7 @@ export class MemoryGroups {
 
   /** Removes what could not be removed before, and what hosts left that are gone. Only empty groups can be removed. */
   sweep(isRunning: (owner: GroupOwner) => boolean): void {
-    for (const path of [...this.#ended]) this.#remove(path);
+    this.#removeEnded();
     this.#try(() => {
       for (const name of this.#folder.names(this.#parent)) {
         const [, pid, startedAt] = ownName.exec(name) ?? [];
@@ -109,6 +110,10 @@ export class MemoryGroups {
         if (!isRunning({ pid: Number(pid), startedAt })) this.#try(() => this.#folder.remove(join(this.#parent, name)));
       }
     });
+  }
+
+  #removeEnded(): void {
+    for (const path of [...this.#ended]) this.#remove(path);
   }
 
   #limit(path: string, bytes: string): void {

@@ -108,3 +108,16 @@ test('a count that is not told is none', () => {
   assert.equal(parseOomKills('oom_kill_disable 0\nunder_oom 0\n'), 0);
   assert.equal(parseOomKills('oom_group_kill 4\n'), 0);
 });
+
+test('a group that was still busy at its end is removed before the next one is made', (t) => {
+  const { parent, folder, busy, groups } = looksLike(t, 'v2', v2);
+  const opened = MemoryGroups.open(folder, parent, owner);
+  const group = opened?.make(1000);
+  const path = join(parent, groups()[0] ?? '');
+  busy.add(path);
+  group?.end();
+  busy.delete(path);
+  opened?.make(1000);
+  assert.deepEqual(groups().includes(path.split('/').at(-1) ?? ''), false);
+  assert.equal(groups().length, 1);
+});
